@@ -1,0 +1,107 @@
+"""What users declare, checked and resolved: connections, credentials, chains and their steps.
+
+A run carries the definition that it started with, so these values are stored as JSON with every run.
+They hold no secret: a secret stays the name of the app setting that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+CredentialType = Literal["managed_identity", "client_secret", "developer"]
+ConnectionType = Literal["data_factory", "power_bi"]
+Overlap = Literal["wait", "skip"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """An identity that connections use. `client_secret_setting` names an app setting, never a secret."""
+
+    type: CredentialType = "managed_identity"
+    tenant: str | None = None
+    client_id: str | None = None
+    client_secret_setting: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A place that runs jobs. Which of the place fields are set depends on `type`."""
+
+    name: str
+    type: ConnectionType
+    credential: Credential = Credential()
+    credential_name: str | None = None  # None: the app's own identity
+    subscription: str | None = None
+    resource_group: str | None = None
+    factory: str | None = None
+    workspace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """How a semantic model is refreshed. All fields None: a standard refresh, else an enhanced one."""
+
+    type: str | None = None
+    commit_mode: str | None = None
+    max_parallelism: int | None = None
+    retry_count: int | None = None
+    objects: tuple[Mapping[str, str], ...] | None = None  # each {"table": …, "partition": …?}
+    apply_refresh_policy: bool | None = None
+    effective_date: str | None = None
+    timeout: str | None = None  # hh:mm:ss, the service's own limit for one of its attempts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDefinition:
+    """One job to run at one connection, after other steps."""
+
+    name: str
+    connection: Connection
+    after: tuple[str, ...] = ()
+    pipeline: str | None = None  # data_factory
+    dataset: str | None = None  # power_bi
+    refresh: Refresh = Refresh()  # power_bi
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # strings in it may be templates
+    correlation: str | None = None  # a pipeline parameter that carries Baton's run and step
+    timeout_seconds: float = 86_400
+    retries: int = 0
+    retry_delay_seconds: float = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When runs start by themselves: five cron fields, in an IANA time zone."""
+
+    cron: str
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """What whoever starts a run may say. Without a default it must be said."""
+
+    required: bool = True
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Named steps with dependencies, and what starts them."""
+
+    name: str
+    steps: tuple[StepDefinition, ...]
+    description: str | None = None
+    schedule: Schedule | None = None
+    max_running: int | None = None  # None: no limit
+    overlap: Overlap = "wait"
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainsFile:
+    """Everything that one chains.yaml declares."""
+
+    connections: Mapping[str, Connection]
+    chains: Mapping[str, Chain]

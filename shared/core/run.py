@@ -1,0 +1,173 @@
+"""What a run is: one execution of a chain, its steps, and the transitions on the way.
+
+All times are aware UTC. A run is a value: functions return changed copies. What changed since it was last
+saved stands in `unsaved`, and becomes transition rows in the same write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from shared.core.definition import Chain, StepDefinition
+
+
+class RunStatus(StrEnum):
+    """Where a run is."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StepStatus(StrEnum):
+    """Where a step is."""
+
+    WAITING = "waiting"  # for the steps before it, for a retry's delay, or for a service that said "later"
+    STARTING = "starting"  # the intent is saved; whether a job exists may be unknown
+    RUNNING = "running"  # its job is known
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"  # a step before it did not succeed
+
+
+FINAL_STEP = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.CANCELLED, StepStatus.SKIPPED})
+
+TriggerType = Literal["http", "schedule", "event", "pipeline", "rerun"]
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Why something did not work: a stable word and a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """What started a run. `missed`: earlier scheduled times that this run stands for after downtime."""
+
+    type: TriggerType
+    time: datetime
+    missed: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The external thing that an attempt started, in the service's own words."""
+
+    id: str
+    status: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """That a start is about to be called: saved before the call, so that a crash cannot hide it."""
+
+    id: str
+    at: datetime
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    unclear_at: datetime | None = None  # when the call is known to have ended without a trustworthy answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """That the job is to be cancelled at its service, and how far that is."""
+
+    reason: Literal["requested", "timeout"]
+    since: datetime
+    sent_at: datetime | None = None
+    error: Error | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step within a run. `attempt` counts from 1."""
+
+    name: str
+    status: StepStatus = StepStatus.WAITING
+    attempt: int = 1
+    began_at: datetime | None = None  # of this attempt's first intent; its timeout counts from here
+    due_at: datetime | None = None  # waiting: not before; starting: next look-up; running: next try to cancel
+    tries: int = 0  # starts put off, look-ups in vain or cancels refused in a row, for the back-off
+    intent: Intent | None = None
+    job: Job | None = None
+    stop: Stop | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    output: Any = None
+    error: Error | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One state change. `step` is None for the run itself."""
+
+    number: int
+    at: datetime
+    step: str | None
+    event: str
+    before: str | None
+    after: str
+    attempt: int | None = None
+    job_id: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    error: Error | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of a chain, with the definition that it started with."""
+
+    id: str
+    definition: Chain
+    trigger: Trigger
+    parameters: Mapping[str, Any]
+    created_at: datetime
+    steps: tuple[Step, ...]
+    status: RunStatus = RunStatus.RUNNING
+    queued: bool = False  # waits until fewer than max_running runs of its chain are under way
+    cancel_requested_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: Error | None = None
+    wake_at: datetime | None = None  # a message is on its way for this time
+    transitions: int = 0
+    unsaved: tuple[Transition, ...] = ()
+
+    @property
+    def chain(self) -> str:
+        return self.definition.name
+
+    def step(self, name: str) -> Step:
+        return next(step for step in self.steps if step.name == name)
+
+    def step_definition(self, name: str) -> StepDefinition:
+        return next(step for step in self.definition.steps if step.name == name)
+
+    def with_step(self, changed: Step) -> Run:
+        return replace(self, steps=tuple(changed if s.name == changed.name else s for s in self.steps))
+
+
+def new_run(
+    *, id: str, definition: Chain, trigger: Trigger, parameters: Mapping[str, Any], now: datetime, queued: bool
+) -> Run:
+    """A run that has not been saved yet, with the transition that begins it."""
+    begun = Transition(number=1, at=now, step=None, event="begin", before=None, after=RunStatus.RUNNING)
+    return Run(
+        id=id,
+        definition=definition,
+        trigger=trigger,
+        parameters=parameters,
+        created_at=now,
+        steps=tuple(Step(name=step.name) for step in definition.steps),
+        queued=queued,
+        transitions=1,
+        unsaved=(begun,),
+    )

@@ -1,0 +1,107 @@
+"""What the relay needs of the world, as protocols: services, messages, time and randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.core.definition import Connection, StepDefinition
+from shared.core.facts import Observation
+from shared.core.run import Job
+
+Clock = Callable[[], datetime]
+RandomBits = Callable[[], int]  # at least 64 fresh random bits a call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One start of one job, and all that is needed to find it again.
+
+    `intended_at` is when the intent was saved, by Baton's clock. `ready_at` is when what the job depends on
+    was ready, by the services' clocks. `correlation` is the value that the correlation parameter carries.
+    """
+
+    run_id: str
+    definition: StepDefinition
+    attempt: int
+    parameters: Mapping[str, Any]
+    intended_at: datetime
+    ready_at: datetime | None
+    correlation: str
+    put_offs: int = 0  # how often in a row its start was put off
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What one look covers: all jobs of a factory, or of one semantic model. `scope` narrows the connection."""
+
+    connection: Connection
+    scope: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedJob:
+    """A job under way at a place, and the step that it belongs to."""
+
+    run_id: str
+    step: str
+    attempt: int
+    job: Job
+    began_at: datetime  # when its start was intended
+    registered_at: datetime  # when it came to be watched
+    usual_seconds: float | None = None
+    deadline_at: datetime | None = None
+    told_at: datetime | None = None  # when a message with its end was sent to its run
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that keeps a connection from working: a stable word, and a sentence with the remedy."""
+
+    code: str
+    message: str
+
+
+class Service(Protocol):
+    """A connection's side of the world. One file in `services/` for each type.
+
+    Every method raises RefusedError for a definite no and TryLaterError for trouble that may pass;
+    `start` alone raises UnclearError. Nothing here sleeps or repeats by itself what changes something.
+    """
+
+    def place(self, definition: StepDefinition) -> Place:
+        """Where the step's jobs are watched."""
+
+    def start(self, order: Order, send_before: Callable[[], bool]) -> Job:
+        """Start a job, once. `send_before` says, just before the request leaves, whether it still may."""
+
+    def find_started(self, order: Order) -> Sequence[Job]:
+        """Jobs that the order's start call may have made, likeliest first. None found is an empty answer."""
+
+    def observe(
+        self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
+    ) -> Mapping[str, Observation]:
+        """What the service says of these jobs, by job id. `since`: only what changed after it; None: everything.
+
+        A job that is not listed is left out: no verdict.
+        """
+
+    def cancel(self, definition: StepDefinition, job: Job) -> None:
+        """Ask for the job's end. A job that has ended already is no error."""
+
+    def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
+        """What would keep these steps from working; empty when all is well."""
+
+
+class Services(Protocol):
+    """Finds the service for a connection."""
+
+    def __call__(self, connection: Connection) -> Service: ...
+
+
+class Sender(Protocol):
+    """Where work messages are put."""
+
+    def send(self, body: str, *, delay_seconds: float = 0) -> None: ...

@@ -1,0 +1,1 @@
+"""The use cases, one function per verb: start, advance, watch, cancel, tick."""

@@ -1,0 +1,135 @@
+"""Take a run as far as it will go now: decide, save, perform one effect, take in what it gave, decide again."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from shared.core.decide import StartJob, decide
+from shared.core.errors import BatonError
+from shared.core.facts import Fact, SlotGranted, Started, apply
+from shared.core.pace import KEPT_DURATIONS
+from shared.core.run import Run, RunStatus, Step, StepStatus
+from shared.core.timing import LEASE_SECONDS, REVIVE_SECONDS
+from shared.relay.messages import AdvanceMessage, to_body
+from shared.relay.perform import perform
+from shared.relay.world import World, say
+from shared.storage.base import MAX_DELAY_SECONDS
+from shared.store.places import place_key
+from shared.store.runs import Held, Slots
+
+MOST_ROUNDS = 2_000  # far more than any chain needs: a run that gets there is stuck, and says so
+
+
+class StuckError(Exception):
+    """A run that is never done deciding: a fault in Baton."""
+
+
+def advance(world: World, run_id: str, *facts: Fact) -> Run | None:
+    """The run as it is when nothing is left to do now; None when there is no such run.
+
+    Safe to call any number of times, from anywhere at once: the one whose save is won acts, the others look
+    again at what it saved.
+    """
+    held = world.runs.load(run_id)
+    if held is not None and held.run.status is not RunStatus.RUNNING:
+        _close(world, held.run, ())
+    for _ in range(MOST_ROUNDS):
+        if held is None:
+            return None
+        run = held.run
+        for fact in (*_granted(world, run), *facts):
+            run = apply(run, fact, world.now(), world.patience)
+        run, effect = decide(run, world.now(), world.fresh_id(), world.patience)
+        saved = _saved(world, held, run, urgent=isinstance(effect, StartJob))
+        if saved is None:
+            held = world.runs.load(run_id)
+            continue
+        _disown(world, saved.run, facts)
+        held = saved
+        if effect is None:
+            return held.run
+        facts = (perform(world, held.run, effect),)
+    raise StuckError(f"run {run_id} is still deciding after {MOST_ROUNDS} rounds")
+
+
+def _granted(world: World, run: Run) -> tuple[SlotGranted, ...]:
+    if not run.queued or run.status is not RunStatus.RUNNING:
+        return ()
+    return (SlotGranted(),) if run.id in world.runs.slots(run.chain).holders else ()
+
+
+def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
+    """The run saved, with all that follows from the save; None when the race was lost."""
+    if run == held.run:
+        return held
+    ended = run.status is not RunStatus.RUNNING
+    slots = before = None
+    if ended and run.definition.max_running is not None:
+        before = world.runs.slots(run.chain)
+        slots = before.left(run.id, run.definition.max_running)
+    if urgent and world.now() > run.created_at + timedelta(seconds=REVIVE_SECONDS / 2):
+        world.runs.point(run.id, world.now() + timedelta(seconds=LEASE_SECONDS), run.created_at)
+    saved = world.runs.save(held, run, slots)
+    if saved is None:
+        return None
+    for change in run.unsaved:
+        say("transition", run=run.id, step=change.step, event=change.event, to=change.after, job=change.job_id)
+    _follow_up(world, held.run, saved.run)
+    if ended:
+        _close(world, saved.run, _promoted(before, slots))
+    return saved
+
+
+def _follow_up(world: World, before: Run, after: Run) -> None:
+    for old in before.steps:
+        new = after.step(old.name)
+        if old.job is not None and not (new.status is StepStatus.RUNNING and new.job and new.job.id == old.job.id):
+            _ended(world, after, old, new)
+    if after.wake_at is not None and after.wake_at != before.wake_at:
+        delay = min(max(0.0, (after.wake_at - world.now()).total_seconds()), MAX_DELAY_SECONDS)
+        world.queue.send(to_body(AdvanceMessage(after.id)), delay_seconds=delay)
+
+
+def _ended(world: World, run: Run, old: Step, new: Step) -> None:
+    """The step has let go of its job, which needs no more looks; how long it took helps to time the next."""
+    if old.status is not StepStatus.RUNNING or old.job is None:
+        return
+    definition = run.step_definition(old.name)
+    world.places.unwatch(place_key(world.service_of(definition).place(definition)), old.job.id)
+    if new.status is StepStatus.SUCCEEDED and new.started_at and new.finished_at:
+        seconds = (new.finished_at - new.started_at).total_seconds()
+        world.runs.add_duration(run.chain, old.name, seconds, KEPT_DURATIONS)
+
+
+def _promoted(before: Slots | None, after: Slots | None) -> tuple[str, ...]:
+    if before is None or after is None:
+        return ()
+    return tuple(other for other in after.holders if other not in before.holders)
+
+
+def _close(world: World, run: Run, promoted: tuple[str, ...]) -> None:
+    """Wakes who may run now, and has the timer forget the run. Repeated after a crash, from the start."""
+    if not promoted and run.definition.max_running is not None:
+        promoted = world.runs.slots(run.chain).holders
+    for next_run in promoted:
+        world.queue.send(to_body(AdvanceMessage(next_run)))
+    world.runs.close(run)
+
+
+def _disown(world: World, run: Run, facts: tuple[Fact, ...]) -> None:
+    """A job that was started, but came too late: its step went on with another. It must not run beside it."""
+    for fact in facts:
+        if not isinstance(fact, Started):
+            continue
+        step = run.step(fact.step)
+        if step.status is StepStatus.STARTING or (step.job is not None and step.job.id == fact.job.id):
+            continue
+        say("job_disowned", level=logging.ERROR, run=run.id, step=step.name, job=fact.job.id)
+        definition = run.step_definition(step.name)
+        service = world.service_of(definition)
+        world.places.unwatch(place_key(service.place(definition)), fact.job.id)
+        try:
+            service.cancel(definition, fact.job)
+        except BatonError as error:
+            say("disown_failed", level=logging.ERROR, run=run.id, job=fact.job.id, why=error.message)

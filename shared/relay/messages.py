@@ -1,0 +1,53 @@
+"""The work messages: small, typed, and harmless when they come twice, late or never.
+
+No property is called like a queue trigger's metadata (`id`, `dequeueCount`, ...), which the Functions host
+would overwrite.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from shared.core.facts import Observed
+from shared.store.codec import decode, encode
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceMessage:
+    """Look what is next with a run. `seen`: what a look at its job has just shown."""
+
+    run_id: str
+    seen: Observed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchMessage:
+    """Look at a place, if `token` is still its watch's."""
+
+    place: str
+    token: str
+
+
+class BadMessageError(Exception):
+    """The body is no work message: it was not written by Baton, or by one of another version."""
+
+
+def to_body(message: AdvanceMessage | WatchMessage) -> str:
+    if isinstance(message, WatchMessage):
+        return json.dumps({"kind": "watch", "place": message.place, "token": message.token})
+    seen = {"seen": encode(Observed, message.seen)} if message.seen else {}
+    return json.dumps({"kind": "advance", "run": message.run_id, **seen})
+
+
+def from_body(body: str) -> AdvanceMessage | WatchMessage:
+    """Raises BadMessageError."""
+    try:
+        told = json.loads(body)
+        if told["kind"] == "watch":
+            return WatchMessage(str(told["place"]), str(told["token"]))
+        if told["kind"] == "advance":
+            return AdvanceMessage(str(told["run"]), decode(Observed, told["seen"]) if "seen" in told else None)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadMessageError(f"not a work message: {body[:80]!r}") from error
+    raise BadMessageError(f"a work message of unknown kind: {told['kind']!r}")

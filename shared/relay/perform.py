@@ -1,0 +1,142 @@
+"""The three things that Baton does to a service on a run's behalf, each answered by a fact."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from shared.core.decide import Effect, FindJob, StartJob, StopJob, correlation_of, ready_at
+from shared.core.errors import RefusedError, TryLaterError, UnclearError
+from shared.core.facts import (
+    Fact,
+    LookFailed,
+    NotFound,
+    PutOff,
+    Refused,
+    Started,
+    StopFailed,
+    StopSent,
+    Unclear,
+)
+from shared.core.pace import SHORTEST_SECONDS, seconds_to_next_look, usual_seconds
+from shared.core.pace import Waiting as WaitingJob
+from shared.core.run import Error, Intent, Job, Run, Step
+from shared.core.timing import FENCE_SECONDS
+from shared.ports import Order, WatchedJob
+from shared.relay.watching import ensure_watch
+from shared.relay.world import World, say
+from shared.store.places import place_key
+
+
+def perform(world: World, run: Run, effect: Effect) -> Fact:
+    """What came of it. Storage errors pass through: what they leave undone is found and finished later."""
+    match effect:
+        case StartJob():
+            return _start(world, run, run.step(effect.step))
+        case FindJob():
+            return _find(world, run, run.step(effect.step))
+        case StopJob():
+            return _stop(world, run, run.step(effect.step))
+
+
+def _start(world: World, run: Run, step: Step) -> Fact:
+    intent = _intent(step)
+    order = _order(run, step, intent)
+    fence = intent.at + timedelta(seconds=FENCE_SECONDS)
+    try:
+        job = world.service_of(order.definition).start(order, lambda: world.now() <= fence)
+    except RefusedError as error:
+        say("start_refused", level=logging.ERROR, run=run.id, step=step.name, code=error.code, why=error.message)
+        return Refused(step=step.name, intent=intent.id, error=Error(error.code, error.message))
+    except TryLaterError as error:
+        say("start_put_off", level=logging.WARNING, run=run.id, step=step.name, code=error.code, why=error.message)
+        told = Error(error.code, error.message)
+        return PutOff(step=step.name, intent=intent.id, error=told, after_seconds=error.after_seconds)
+    except UnclearError as error:
+        say("start_unclear", level=logging.WARNING, run=run.id, step=step.name, code=error.code, why=error.message)
+        return Unclear(step=step.name, intent=intent.id, error=Error(error.code, error.message))
+    if not _book(world, run, step, job):
+        text = f"The service answered with job {job.id}, which belongs to another step; looking for ours."
+        say("start_conflict", level=logging.WARNING, run=run.id, step=step.name, job=job.id)
+        return Unclear(step=step.name, intent=intent.id, error=Error("known_job", text))
+    say("job_started", run=run.id, step=step.name, attempt=step.attempt, job=job.id)
+    return Started(step=step.name, intent=intent.id, job=job)
+
+
+def _find(world: World, run: Run, step: Step) -> Fact:
+    intent = _intent(step)
+    order = _order(run, step, intent)
+    looked_at = world.now()
+    try:
+        found = world.service_of(order.definition).find_started(order)
+    except (RefusedError, TryLaterError) as error:
+        say("find_failed", level=logging.WARNING, run=run.id, step=step.name, code=error.code, why=error.message)
+        told = Error(error.code, error.message)
+        after = error.after_seconds if isinstance(error, TryLaterError) else None
+        return LookFailed(step=step.name, intent=intent.id, error=told, after_seconds=after)
+    for job in found:
+        if _book(world, run, step, job):
+            say("job_adopted", run=run.id, step=step.name, attempt=step.attempt, job=job.id)
+            return Started(step=step.name, intent=intent.id, job=job, adopted=True)
+    return NotFound(step=step.name, intent=intent.id, looked_at=looked_at)
+
+
+def _stop(world: World, run: Run, step: Step) -> Fact:
+    assert step.job is not None
+    definition = run.step_definition(step.name)
+    service = world.service_of(definition)
+    try:
+        service.cancel(definition, step.job)
+    except (RefusedError, TryLaterError) as error:
+        say("stop_failed", level=logging.WARNING, run=run.id, step=step.name, job=step.job.id, code=error.code)
+        told = Error(error.code, error.message)
+        if error.code == "not_cancellable":
+            return StopSent(step=step.name, job_id=step.job.id, error=told)
+        after = error.after_seconds if isinstance(error, TryLaterError) else None
+        return StopFailed(step=step.name, job_id=step.job.id, error=told, after_seconds=after)
+    say("stop_sent", run=run.id, step=step.name, job=step.job.id)
+    ensure_watch(world, service.place(definition), world.now() + timedelta(seconds=SHORTEST_SECONDS))
+    return StopSent(step=step.name, job_id=step.job.id)
+
+
+def _book(world: World, run: Run, step: Step, job: Job) -> bool:
+    """Claims the job for this attempt and has it watched. False when it belongs to another."""
+    intent = _intent(step)
+    definition = run.step_definition(step.name)
+    place = world.service_of(definition).place(definition)
+    now = world.now()
+    began_at = step.began_at or intent.at
+    usual = usual_seconds(world.runs.durations(run.chain, step.name))
+    watched = WatchedJob(
+        run_id=run.id,
+        step=step.name,
+        attempt=step.attempt,
+        job=job,
+        began_at=intent.at,
+        registered_at=now,
+        usual_seconds=usual,
+        deadline_at=began_at + timedelta(seconds=definition.timeout_seconds),
+    )
+    if not world.places.claim(place_key(place), watched, correlation_of(run, step)):
+        return False
+    pause = seconds_to_next_look([WaitingJob((now - intent.at).total_seconds(), usual)])
+    ensure_watch(world, place, now + timedelta(seconds=pause))
+    return True
+
+
+def _order(run: Run, step: Step, intent: Intent) -> Order:
+    return Order(
+        run_id=run.id,
+        definition=run.step_definition(step.name),
+        attempt=step.attempt,
+        parameters=intent.parameters,
+        intended_at=intent.at,
+        ready_at=ready_at(run, step),
+        correlation=correlation_of(run, step),
+        put_offs=step.tries,
+    )
+
+
+def _intent(step: Step) -> Intent:
+    assert step.intent is not None
+    return step.intent

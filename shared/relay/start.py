@@ -1,0 +1,130 @@
+"""Start a run: the same cause gives the same run, and what was accepted cannot be forgotten."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shared.core.definition import Chain
+from shared.core.ids import run_id
+from shared.core.run import Run, Trigger, new_run
+from shared.relay.advance import advance
+from shared.relay.messages import AdvanceMessage, to_body
+from shared.relay.world import World, say
+from shared.store.runs import Slots
+
+MOST_WAITING = 1_000
+MOST_RACES = 200
+MAX_PARAMETERS_CHARACTERS = 65_536
+
+
+class BadParametersError(Exception):
+    """What the caller said does not fit the chain's parameters. `mistakes`: all of them."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        super().__init__("; ".join(mistakes))
+        self.mistakes = mistakes
+
+
+class BusyError(Exception):
+    """The chain takes no further run now."""
+
+
+class AlreadyRunningError(BusyError):
+    """`overlap: skip`, and max_running runs are under way."""
+
+    def __init__(self, chain: str, running: tuple[str, ...]) -> None:
+        super().__init__(f"Chain {chain!r} is running and its overlap is 'skip': no further run was started.")
+        self.running = running
+
+
+class TooManyWaitingError(BusyError):
+    """More runs wait than anybody can want."""
+
+
+def start(
+    world: World,
+    chain: Chain,
+    trigger: Trigger,
+    said: Mapping[str, Any],
+    *,
+    cause: str | None = None,
+    inline: bool = True,
+) -> tuple[Run, bool]:
+    """The run, and whether it is new. Inline: its first steps have been started, or have failed.
+
+    Raises BadParametersError, AlreadyRunningError, TooManyWaitingError; nothing was started then.
+    """
+    known = world.runs.run_of(chain.name, cause) if cause else None
+    if known is None:
+        parameters = checked_parameters(chain, said)
+        known, created = _created(world, chain, trigger, parameters, cause)
+    else:
+        created = False
+    if created and inline:
+        run = advance(world, known)
+    else:
+        if created:
+            world.queue.send(to_body(AdvanceMessage(known)))
+        held = world.runs.load(known)
+        run = held.run if held else None
+    if run is None:
+        raise LookupError(f"run {known} was created, and is not there")
+    return run, created
+
+
+def checked_parameters(chain: Chain, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said, over the defaults. Raises BadParametersError with all mistakes."""
+    mistakes = [f"parameters.{name}: chain {chain.name!r} has no such parameter" for name in said if
+                name not in chain.parameters]  # fmt: skip
+    mistakes += [
+        f"parameters.{name}: is required"
+        for name, parameter in chain.parameters.items()
+        if parameter.required and name not in said
+    ]
+    if len(json.dumps(dict(said))) > MAX_PARAMETERS_CHARACTERS:
+        mistakes.append(f"parameters: over {MAX_PARAMETERS_CHARACTERS:,} characters of JSON; send a reference")
+    if mistakes:
+        raise BadParametersError(tuple(mistakes))
+    return {name: said.get(name, parameter.default) for name, parameter in chain.parameters.items()}
+
+
+def _created(
+    world: World, chain: Chain, trigger: Trigger, parameters: Mapping[str, Any], cause: str | None
+) -> tuple[str, bool]:
+    new_id = run_id(chain.name, world.now(), world.random_bits())
+    world.runs.announce(new_id, world.now())
+    for _ in range(MOST_RACES):
+        slots = _slots(world, chain, new_id)
+        queued = slots is not None and new_id not in slots.holders
+        run = new_run(
+            id=new_id, definition=chain, trigger=trigger, parameters=parameters, now=world.now(), queued=queued
+        )
+        if world.runs.create(run, cause or f"run {new_id}", slots) is not None:
+            say("run_created", run=new_id, trigger=trigger.type, queued=queued or None)
+            return new_id, True
+        known = world.runs.run_of(chain.name, cause) if cause else None
+        if known is not None:
+            world.runs.withdraw(new_id)
+            return known, False
+    world.runs.withdraw(new_id)
+    raise TooManyWaitingError(f"Chain {chain.name!r} is being started too often at once; try again.")
+
+
+def _slots(world: World, chain: Chain, new_id: str) -> Slots | None:
+    """The chain's slots with the new run in them; None for a chain without a limit."""
+    if chain.max_running is None:
+        return None
+    before = world.runs.slots(chain.name)
+    after = before.entered(new_id, chain.max_running)
+    if new_id in after.waiting:
+        if chain.overlap == "skip":
+            world.runs.withdraw(new_id)
+            raise AlreadyRunningError(chain.name, before.holders)
+        if len(after.waiting) > MOST_WAITING:
+            world.runs.withdraw(new_id)
+            raise TooManyWaitingError(
+                f"{MOST_WAITING} runs of chain {chain.name!r} wait already; try again later."
+            )
+    return after

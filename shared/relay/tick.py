@@ -1,0 +1,101 @@
+"""Once a minute: fire what is due, and find what nobody has touched. Missed or doubled, a tick does no harm."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from shared.core.decide import next_due
+from shared.core.definition import Chain
+from shared.core.due import due_times
+from shared.core.run import RunStatus, Trigger
+from shared.core.timing import REVIVE_SECONDS
+from shared.relay.messages import AdvanceMessage, to_body
+from shared.relay.start import BusyError, start
+from shared.relay.watching import tend_watch
+from shared.relay.world import World, log, say
+from shared.store.runs import Pointer
+from shared.store.schedules import Progress
+
+T = TypeVar("T")
+MOST_REVIVED = 500  # runs that one tick looks at; the rest are still due at the next
+REVISIT = timedelta(minutes=30)  # a run under way is looked at this often, though nothing is due
+NEVER_CREATED = timedelta(minutes=10)  # an announced run that has not appeared by then never will
+
+
+def tick(world: World, chains: Iterable[Chain]) -> None:
+    """One look at the clock, at the runs under way and at the watches."""
+    progress = world.schedules.progress()
+    scheduled = [chain for chain in chains if chain.schedule is not None]
+    _each("schedule", scheduled, lambda chain: _fire(world, chain, progress.get(chain.name)))
+    _each("run", _overdue(world), lambda pointer: _revive(world, pointer))
+    _each("watch", world.places.watches(), lambda held: tend_watch(world, held))
+
+
+def _each(what: str, items: Iterable[T], act: Callable[[T], object]) -> None:
+    """One bad record must not keep the others waiting: it is reported, and met again at the next tick."""
+    for item in items:
+        try:
+            act(item)
+        except Exception:  # noqa: BLE001
+            log.exception("action=tick_failed what=%s", what)
+
+
+def _fire(world: World, chain: Chain, progress: Progress | None) -> None:
+    """Runs the latest time that is due, and reports the earlier ones as missed.
+
+    A schedule that is new, or has changed, counts from now on.
+    """
+    assert chain.schedule is not None
+    now = world.now()
+    if progress is None or progress.schedule != chain.schedule:
+        etag = progress.etag if progress else ""
+        world.schedules.save(Progress(chain.name, chain.schedule, now, etag))
+        return
+    due = due_times(chain.schedule, progress.done_until, now)
+    if not due:
+        return
+    *missed, latest = due
+    if missed:
+        say("schedule_missed", level=logging.WARNING, chain=chain.name, times=len(missed), first=missed[0])
+    trigger = Trigger(type="schedule", time=latest, missed=tuple(missed))
+    try:
+        start(world, chain, trigger, {}, cause=scheduled_cause(latest), inline=False)
+    except BusyError as error:
+        say("schedule_skipped", level=logging.WARNING, chain=chain.name, time=latest, why=error)
+    world.schedules.save(replace(progress, done_until=latest))
+
+
+def scheduled_cause(time: datetime) -> str:
+    """One run for one scheduled time."""
+    return f"schedule {time:%Y%m%dT%H%M%SZ}"
+
+
+def _overdue(world: World) -> list[Pointer]:
+    now = world.now()
+    due = sorted((p for p in world.runs.pointers() if p.due_at <= now), key=lambda pointer: pointer.due_at)
+    return due[:MOST_REVIVED]
+
+
+def _revive(world: World, pointer: Pointer) -> None:
+    """Sends an overdue run on its way again, and says when to look next."""
+    now = world.now()
+    margin = timedelta(seconds=REVIVE_SECONDS)
+    held = world.runs.load(pointer.run_id)
+    if held is None:
+        if now < pointer.since + NEVER_CREATED:
+            world.runs.point(pointer.run_id, now + margin, pointer.since)
+        elif world.runs.bury(pointer.run_id):
+            world.runs.withdraw(pointer.run_id)
+        return
+    due = next_due(held.run)
+    if held.run.status is not RunStatus.RUNNING or held.run.queued or (due is not None and due <= now):
+        say("run_revived", run=pointer.run_id)
+        world.queue.send(to_body(AdvanceMessage(pointer.run_id)))
+        world.runs.point(pointer.run_id, now + 2 * margin, pointer.since)
+        return
+    next_look = min(now + REVISIT, (due or now + REVISIT) + margin)
+    world.runs.point(pointer.run_id, max(next_look, now + margin), pointer.since)

@@ -1,0 +1,168 @@
+"""One look at a place: what the service says of all its jobs, taken to their runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.core.errors import RefusedError, TryLaterError
+from shared.core.facts import Observation, Observed, Verdict
+from shared.core.pace import SHORTEST_SECONDS, Waiting, seconds_to_next_look
+from shared.core.run import Error, Run, StepStatus
+from shared.core.timing import MISSING_SECONDS, REVIVE_SECONDS, backoff_seconds
+from shared.ports import WatchedJob
+from shared.relay.advance import advance
+from shared.relay.messages import AdvanceMessage, to_body
+from shared.relay.watching import MOST_RACES, send_watch
+from shared.relay.world import World, say
+from shared.storage.base import StorageError
+from shared.store.places import HeldWatch, Watch
+
+OVERLAP = timedelta(minutes=2)  # updates may show late, and clocks differ
+WIDE_EVERY = 10  # every so many looks ask for everything, whatever was missed
+INLINE_ADVANCES = 8  # runs that one look advances by itself; the rest go to the queue
+
+
+def look(world: World, key: str, token: str) -> None:
+    """Looks, tells the runs, and schedules the next look. A message with an old token does nothing."""
+    held = world.places.watch(key)
+    if held is None or not held.watch.active or held.watch.token != token:
+        return
+    jobs = world.places.watched(key)
+    now = world.now()
+    if not jobs:
+        _rest(world, held, now)
+        return
+    since = _since(held.watch, jobs)
+    try:
+        seen = world.services(held.watch.place.connection).observe(held.watch.place, jobs, since)
+    except (RefusedError, TryLaterError) as error:
+        _look_failed(world, held, error, now)
+        return
+    left = _tell(world, key, jobs, seen, wide=since is None)
+    watch = replace(held.watch, looked_at=now, looks=held.watch.looks + 1, failures=0, error=None)
+    pause = seconds_to_next_look([_waiting(job, now) for job in left]) if left else SHORTEST_SECONDS
+    _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
+
+
+def _since(watch: Watch, jobs: Sequence[WatchedJob]) -> datetime | None:
+    if watch.looked_at is None or watch.looks % WIDE_EVERY == 0:
+        return None
+    news = [job.began_at for job in jobs if job.registered_at >= watch.looked_at]
+    return min([watch.looked_at, *news]) - OVERLAP
+
+
+def _tell(
+    world: World, key: str, jobs: Sequence[WatchedJob], seen: Mapping[str, Observation], *, wide: bool
+) -> list[WatchedJob]:
+    """Takes the observations to their runs; returns the jobs that are still under way."""
+    left = []
+    budget = INLINE_ADVANCES
+    for job in jobs:
+        observation = seen.get(job.job.id) or (_lost(job, world.now()) if wide else None)
+        if not _is_news(job, observation, world.now()):
+            left.append(job)
+            continue
+        told = _observed(job, observation)
+        if budget > 0 or told is None:
+            budget -= 1
+            ended = _told_inline(world, key, job, told)
+        else:
+            world.queue.send(to_body(AdvanceMessage(job.run_id, told)))
+            world.places.update(key, replace(job, job=told.job, told_at=world.now()))
+            ended = False
+        if not ended:
+            left.append(job)
+    return left
+
+
+def _told_inline(world: World, key: str, job: WatchedJob, told: Observed | None) -> bool:
+    """True when the job needs no more looks."""
+    try:
+        run = advance(world, job.run_id, *([told] if told else []))
+        if run is None or not _still_runs(run, job):
+            world.places.unwatch(key, job.job.id)
+            return True
+        if told is not None and told.observation.verdict is Verdict.ACTIVE:
+            world.places.update(key, replace(job, job=told.job))
+    except StorageError as error:
+        # One run's trouble must not keep the others waiting; the job stays watched, so it is told again.
+        say("tell_failed", level=logging.ERROR, run=job.run_id, step=job.step, why=error)
+    return False
+
+
+def _is_news(job: WatchedJob, observation: Observation | None, now: datetime) -> bool:
+    if observation is None:
+        return _past(job.deadline_at, now)
+    if observation.status != job.job.status:
+        return True
+    if job.told_at is not None and now < job.told_at + timedelta(seconds=REVIVE_SECONDS):
+        return False  # its message is on the way
+    return observation.verdict is not Verdict.ACTIVE or _past(job.deadline_at, now)
+
+
+def _past(deadline: datetime | None, now: datetime) -> bool:
+    return deadline is not None and now >= deadline
+
+
+def _observed(job: WatchedJob, observation: Observation | None) -> Observed | None:
+    if observation is None:
+        return None
+    told = replace(job.job, status=observation.status)
+    return Observed(step=job.step, attempt=job.attempt, job=told, observation=observation)
+
+
+def _lost(job: WatchedJob, now: datetime) -> Observation | None:
+    if now < job.registered_at + timedelta(seconds=MISSING_SECONDS):
+        return None
+    minutes = MISSING_SECONDS // 60
+    text = f"The service accepted the start as job {job.job.id}, but has not shown that job in {minutes} minutes."
+    return Observation(verdict=Verdict.LOST, status=job.job.status, error=Error("job_missing", text))
+
+
+def _still_runs(run: Run, job: WatchedJob) -> bool:
+    step = run.step(job.step)
+    if step.status is StepStatus.STARTING:
+        return True  # booked, and not saved yet
+    return step.status is StepStatus.RUNNING and step.job is not None and step.job.id == job.job.id
+
+
+def _waiting(job: WatchedJob, now: datetime) -> Waiting:
+    left = (job.deadline_at - now).total_seconds() if job.deadline_at else None
+    return Waiting((now - job.began_at).total_seconds(), job.usual_seconds, left if left and left > 0 else None)
+
+
+def _look_failed(world: World, held: HeldWatch, error: RefusedError | TryLaterError, now: datetime) -> None:
+    """No verdict on any job: the next look is as far away as the service wishes."""
+    wished = (error.after_seconds or 0) if isinstance(error, TryLaterError) else 0
+    pause = max(wished, backoff_seconds(held.watch.failures))
+    say("look_failed", level=logging.WARNING, place=held.key, code=error.code, why=error.message, again_in=pause)
+    text = f"{error.code}: {error.message}"
+    watch = replace(held.watch, failures=held.watch.failures + 1, error=text)
+    _schedule(world, held, replace(watch, next_look_at=now + timedelta(seconds=pause)))
+
+
+def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
+    """Saves what this look learned with a new token, and sends it. Who was faster has scheduled a look too."""
+    fresh = replace(watch, token=world.fresh_id())
+    if world.places.save(held, fresh) is not None:
+        send_watch(world, held.key, fresh)
+        return
+    for _ in range(MOST_RACES):
+        other = world.places.watch(held.key)
+        if other is None:
+            return
+        merged = replace(
+            other.watch, looked_at=watch.looked_at, looks=watch.looks, failures=watch.failures, error=watch.error
+        )
+        if world.places.save(other, merged) is not None:
+            return
+
+
+def _rest(world: World, held: HeldWatch, now: datetime) -> None:
+    """No jobs: no message, no cost. The timer drops the watch later, if it is still idle then."""
+    resting = world.places.save(held, replace(held.watch, active=False, next_look_at=now, looked_at=None, looks=0))
+    if resting is not None and world.places.watched(held.key):
+        _schedule(world, resting, replace(resting.watch, active=True, next_look_at=now))

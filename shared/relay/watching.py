@@ -1,0 +1,61 @@
+"""Keeping one watch for each place with jobs under way: made when needed, revived when lost, ended when idle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.core.timing import REVIVE_SECONDS
+from shared.ports import Place
+from shared.relay.messages import WatchMessage, to_body
+from shared.relay.world import World, say
+from shared.store.places import HeldWatch, Watch, place_key
+
+MOST_RACES = 20
+
+
+def ensure_watch(world: World, place: Place, look_at: datetime) -> None:
+    """The place will be looked at by `look_at` at the latest. Call it after its job has been written."""
+    key = place_key(place)
+    for _ in range(MOST_RACES):
+        held = world.places.watch(key)
+        if held is None:
+            watch = Watch(place=place, token=world.fresh_id(), next_look_at=look_at)
+            if world.places.begin(key, watch):
+                send_watch(world, key, watch)
+                return
+        elif _soon_enough(held.watch, look_at, world.now()) or schedule_look(world, held, look_at):
+            return
+    # Whoever wins this often keeps the watch alive; the timer finds it if not.
+
+
+def schedule_look(world: World, held: HeldWatch, look_at: datetime) -> bool:
+    """Gives the watch a new token, which outdates its older messages. False when the race was lost."""
+    watch = replace(held.watch, active=True, token=world.fresh_id(), next_look_at=look_at)
+    if world.places.save(held, watch) is None:
+        return False
+    send_watch(world, held.key, watch)
+    return True
+
+
+def send_watch(world: World, key: str, watch: Watch) -> None:
+    delay = max(0.0, (watch.next_look_at - world.now()).total_seconds())
+    world.queue.send(to_body(WatchMessage(key, watch.token)), delay_seconds=delay)
+
+
+def tend_watch(world: World, held: HeldWatch) -> None:
+    """The timer's part: a look that is overdue is sent again; an idle watch ends, or wakes if it has jobs."""
+    now = world.now()
+    if held.watch.active:
+        if held.watch.next_look_at + timedelta(seconds=REVIVE_SECONDS) < now:
+            say("watch_revived", place=held.key)
+            schedule_look(world, held, now)
+    elif world.places.watched(held.key):
+        schedule_look(world, held, now)
+    elif held.watch.next_look_at + timedelta(seconds=REVIVE_SECONDS) < now:
+        world.places.end(held)
+
+
+def _soon_enough(watch: Watch, look_at: datetime, now: datetime) -> bool:
+    """A look that should be going on just now does not count: it may have read the jobs already."""
+    return watch.active and now < watch.next_look_at <= look_at
