@@ -1,0 +1,93 @@
+"""Every trigger of the app, each a few lines: parse, call one use case, render.
+
+What is heavy is imported inside the functions: a cold start pays for all that is imported up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import azure.functions as func
+
+if TYPE_CHECKING:
+    from shared.app import Baton
+    from shared.web.answer import Answer
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+
+@app.route(route="chains/{chain}/runs", methods=["POST"])
+def start_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Start a run of a chain."""
+    from shared.web import api
+
+    key = req.headers.get("Idempotency-Key")
+    return _answered(lambda baton: api.start_run(baton, req.route_params["chain"], req.get_body(), key))
+
+
+@app.route(route="runs/{id}", methods=["GET"])
+def get_run(req: func.HttpRequest) -> func.HttpResponse:
+    """One run with its steps."""
+    from shared.web import api
+
+    return _answered(lambda baton: api.get_run(baton, req.route_params["id"]))
+
+
+@app.route(route="runs", methods=["GET"])
+def list_runs(req: func.HttpRequest) -> func.HttpResponse:
+    """Runs, newest first."""
+    from shared.web import api
+
+    return _answered(lambda baton: api.list_runs(baton, req.params))
+
+
+@app.route(route="runs/{id}/cancel", methods=["POST"])
+def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Stop a run and its jobs."""
+    from shared.web import api
+
+    return _answered(lambda baton: api.cancel_run(baton, req.route_params["id"]))
+
+
+@app.route(route="chains", methods=["GET"])
+def list_chains(req: func.HttpRequest) -> func.HttpResponse:
+    """What is declared, when it fires next, and how it went last."""
+    from shared.web import api
+
+    return _answered(api.list_chains)
+
+
+@app.route(route="health", methods=["GET"])
+def health(req: func.HttpRequest) -> func.HttpResponse:
+    """Whether every connection can do what the chains need."""
+    from shared.web import health
+
+    return _answered(health.health)
+
+
+@app.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
+def tick(timer: func.TimerRequest) -> None:
+    """Once a minute: fire schedules, find what nobody has touched."""
+    from shared.app import baton
+    from shared.work import on_tick
+
+    on_tick(baton())
+
+
+@app.queue_trigger(arg_name="message", queue_name="baton-work", connection="AzureWebJobsStorage")
+def work(message: func.QueueMessage) -> None:
+    """Advance a run, or look at a place."""
+    from shared.app import baton
+    from shared.work import on_message
+
+    on_message(baton(), message.get_body().decode())
+
+
+def _answered(call: Callable[[Baton], Answer]) -> func.HttpResponse:
+    from shared.web.serve import answered
+
+    answer = answered(call)
+    return func.HttpResponse(
+        answer.body, status_code=answer.status, headers=dict(answer.headers), mimetype=answer.mimetype
+    )

@@ -1,0 +1,50 @@
+"""What the local host runs with: app settings from local.settings.json and the environment, and its keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.host.keys import Keys
+
+STATE_FOLDER = ".baton"
+SETTINGS_FILE = "local.settings.json"
+EMBEDDED_STORE = f"sqlite:{STATE_FOLDER}/baton.db"
+
+
+class ConfigurationError(Exception):
+    """local.settings.json cannot be used. The message says why."""
+
+
+def app_settings(root: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """`Values` of local.settings.json, which the environment overrides. Without storage: the embedded store."""
+    values = {"AzureWebJobsStorage": EMBEDDED_STORE, **_values(root / SETTINGS_FILE)}
+    return values | dict(environment)
+
+
+def local_keys(root: Path) -> Keys:
+    """This machine's keys: made at the first start, kept readable for their owner only."""
+    path = root / STATE_FOLDER / "keys.json"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        made = {name: secrets.token_urlsafe(24) for name in ("master", "function", "event_grid")}
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(made, file)
+    return Keys(**json.loads(path.read_text()))
+
+
+def _values(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    try:
+        values = json.loads(path.read_text()).get("Values", {})
+    except (ValueError, AttributeError) as error:
+        raise ConfigurationError(f"{path.name} is no settings file: {error}") from error
+    wrong = [name for name, value in values.items() if not isinstance(value, str)]
+    if wrong:
+        raise ConfigurationError(f"{path.name}: these values must be text in quotes: {', '.join(wrong)}")
+    return dict(values)

@@ -1,0 +1,88 @@
+"""How tests and people steer the simulation from another process: calls under `/_simulation`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from local.simulated_azure.faults import Fault
+from local.simulated_azure.messages import Request, Response, answer, long_time, problem
+from local.simulated_azure.world import SimulatedAzure
+
+PREFIX = "/_simulation"
+
+
+def controlled(azure: SimulatedAzure, request: Request) -> Response | None:
+    """The answer to a control call; None for any other path.
+
+    `GET /_simulation` tells all runs, refreshes and how often each operation was called.
+    `POST /_simulation/faults` switches a fault on (its fields as JSON); `DELETE` switches all off.
+    `POST /_simulation/refreshes` (`workspace`, `dataset`) has somebody else refresh a model.
+    `POST /_simulation/runs` (`pipeline`) has a trigger start a pipeline in every factory that has it.
+    """
+    if not request.path.startswith(PREFIX):
+        return None
+    try:
+        return _routed(azure, request, request.path.removeprefix(PREFIX))
+    except (ValueError, KeyError, TypeError) as error:
+        return problem(400, "BadRequest", f"The call does not fit: {error}")
+
+
+def _routed(azure: SimulatedAzure, request: Request, path: str) -> Response:
+    match request.method, path:
+        case "GET", "" | "/":
+            return answer(200, _state(azure))
+        case "POST", "/faults":
+            told = dict(request.json())
+            unknown = set(told) - {each.name for each in fields(Fault)}
+            if unknown:
+                raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
+            azure.faults.on.append(Fault(**told))
+            return answer(204)
+        case "DELETE", "/faults":
+            azure.faults.on.clear()
+            return answer(204)
+        case "POST", "/refreshes":
+            told = request.json()
+            model = azure.power_bi.workspaces[told["workspace"]][told["dataset"]]
+            return answer(200, {"id": azure.power_bi.begin(model, "Scheduled").id})
+        case "POST", "/runs":
+            name = request.json()["pipeline"]
+            factories = [f for f in azure.data_factory.factories.values() if name in f.pipelines]
+            started = [azure.data_factory.start(f, f.pipelines[name], {}, by="Nightly").id for f in factories]
+            return answer(200, {"ids": started})
+    return problem(404, "NotFound", "There is no such control call.")
+
+
+def _state(azure: SimulatedAzure) -> dict[str, Any]:
+    now = azure.data_factory.clock()
+    runs = [
+        {
+            "id": run.id,
+            "factory": key[2],
+            "pipeline": run.pipeline,
+            "parameters": dict(run.parameters),
+            "status": run.status(now),
+            "started_at": long_time(run.created_at),
+            "ended_at": long_time(run.ended_at()),
+            "by": run.invoked_by["name"],
+        }
+        for key, factory in azure.data_factory.factories.items()
+        for run in factory.runs.values()
+    ]
+    refreshes = [
+        {
+            "id": refresh.id,
+            "workspace": workspace,
+            "dataset": model.id,
+            "kind": refresh.kind,
+            "body": refresh.body,
+            "status": refresh.status(now),
+            "started_at": long_time(refresh.started_at),
+            "ended_at": long_time(refresh.ended_at()),
+        }
+        for workspace, models in azure.power_bi.workspaces.items()
+        for model in models.values()
+        for refresh in model.refreshes
+    ]
+    return {"runs": runs, "refreshes": refreshes, "calls": dict(azure.calls)}

@@ -1,0 +1,65 @@
+"""The simulated Azure as one object: requests in, answers out, and everything that happened kept for asking."""
+
+from __future__ import annotations
+
+import random
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+from local.simulated_azure.data_factory import DataFactory
+from local.simulated_azure.faults import Faults
+from local.simulated_azure.identity import Identity
+from local.simulated_azure.messages import Request, Response, problem
+from local.simulated_azure.power_bi import PowerBi
+
+RESOURCE_MANAGER = "https://management.azure.com"
+POWER_BI = "https://analysis.windows.net/powerbi/api"
+
+
+class SimulatedAzure:
+    """All services of one simulated cloud. Safe across threads; deterministic for one clock and one randomness."""
+
+    def __init__(self, *, clock: Callable[[], datetime], random: random.Random) -> None:
+        self._random = random
+        self._lock = threading.Lock()
+        self.faults = Faults(random, [])
+        self.identity = Identity(clock)
+        self.data_factory = DataFactory(clock, self._fresh_id, self.faults)
+        self.power_bi = PowerBi(clock, self._fresh_id, self.faults)
+        self.calls: Counter[str] = Counter()
+
+    def handle(self, request: Request) -> Response:
+        """The service's answer. Raises LostError when the connection ends without one."""
+        with self._lock:
+            return self._handled(request)
+
+    def _handled(self, request: Request) -> Response:
+        operation, act = self._routed(request)
+        self.calls[operation] += 1
+        before = self.faults.due(operation, "before")
+        if before is not None and (told := before.response()) is not None:
+            return told
+        own = act()
+        after = self.faults.due(operation, "after")
+        if after is not None and (told := after.response()) is not None:
+            return told
+        return own
+
+    def _routed(self, request: Request) -> tuple[str, Callable[[], Response]]:
+        for service, audience in ((self.data_factory, RESOURCE_MANAGER), (self.power_bi, POWER_BI)):
+            found = service.handle(request)
+            if found is not None:
+                return self._guarded(request, audience, *found)
+        own = self.identity.handle(request)
+        return own or ("unknown", lambda: problem(404, "NotFound", f"Nothing is simulated at {request.path}."))
+
+    def _guarded(
+        self, request: Request, audience: str, operation: str, act: Callable[[], Response]
+    ) -> tuple[str, Callable[[], Response]]:
+        return operation, lambda: self.identity.refusal(request, audience) or act()
+
+    def _fresh_id(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

@@ -1,0 +1,123 @@
+"""The composition root: the only place that knows concrete classes.
+
+Importing this module costs next to nothing; what is heavy is imported when the first call needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    import requests
+
+    from shared.core.definition import ChainsFile
+    from shared.ports import Clock, RandomBits
+    from shared.relay.world import World
+    from shared.storage.base import Storage
+
+TABLE = "baton"
+QUEUE = "baton-work"
+
+
+@dataclass(frozen=True)
+class Baton:
+    """Everything that one process needs: settings, the relay's world, and the chains file."""
+
+    settings: Settings
+    world: World
+    root: Path
+
+    @cached_property
+    def chains_file(self) -> ChainsFile:
+        """Read once per process. Raises ChainsFileError with all mistakes."""
+        from shared.chains_file import read
+
+        return read(self.root / self.settings.chains_file, self.settings.app_settings)
+
+
+def build(
+    settings: Settings,
+    *,
+    storage: Storage,
+    root: Path,
+    session: requests.Session | None = None,
+    clock: Clock | None = None,
+    random_bits: RandomBits | None = None,
+) -> Baton:
+    """Baton over the given storage. Tests pass another session, clock and randomness."""
+    import requests
+
+    from shared.core.timing import Patience
+    from shared.identity import Identities
+    from shared.relay.world import World
+    from shared.services.reach import Reach
+    from shared.services.registry import Registry
+    from shared.store.places import PlaceStore
+    from shared.store.runs import RunStore
+    from shared.store.schedules import ScheduleStore
+
+    now = clock or utc_now
+    reach = Reach(
+        settings=settings, identities=Identities(settings), session=session or requests.Session(), clock=now
+    )
+    table = storage.table(TABLE)
+    world = World(
+        runs=RunStore(table),
+        places=PlaceStore(table),
+        schedules=ScheduleStore(table),
+        queue=storage.queue(QUEUE),
+        services=Registry(reach),
+        clock=now,
+        random_bits=random_bits or (lambda: secrets.randbits(64)),
+        patience=Patience(grace_seconds=settings.start_grace_seconds),
+    )
+    return Baton(settings=settings, world=world, root=root)
+
+
+def open_storage(settings: Settings, clock: Clock | None = None) -> Storage:
+    """The storage that AzureWebJobsStorage names: an account, or a file on one machine."""
+    if settings.sqlite_path is not None:
+        from shared.storage.sqlite import SqliteStorage
+
+        path = None if settings.sqlite_path == ":memory:" else settings.sqlite_path
+        return SqliteStorage(path, clock=clock or utc_now)
+    from shared.identity import storage_credential
+    from shared.storage.azure import AzureStorage
+
+    if settings.storage_connection is not None:
+        return AzureStorage.from_connection_string(settings.storage_connection.reveal())
+    return AzureStorage.from_endpoints(
+        table_uri=settings.storage_table_uri,
+        queue_uri=settings.storage_queue_uri,
+        credential=storage_credential(settings),
+    )
+
+
+def baton(mapping: Mapping[str, str] | None = None) -> Baton:
+    """The process's Baton, made at the first call from the environment."""
+    global _made  # noqa: PLW0603
+    with _lock:
+        if _made is None:
+            settings = Settings.from_mapping(os.environ if mapping is None else mapping)
+            root = Path(__file__).resolve().parent.parent
+            _made = build(settings, storage=open_storage(settings), root=root)
+        return _made
+
+
+def utc_now() -> datetime:
+    """The clock of production."""
+    return datetime.now(UTC)
+
+
+_made: Baton | None = None
+_lock = threading.Lock()

@@ -1,0 +1,110 @@
+"""YAML to plain data, with the line of every path, duplicate keys found, and app settings put in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from shared.chains_file.mistakes import ChainsFileError, Mistake, Mistakes, Path
+
+MAX_NODES = 100_000
+_SETTING = re.compile(r"%([A-Za-z_][A-Za-z0-9_]+)%")
+_TEMPLATE = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
+_TIMESTAMP = "tag:yaml.org,2002:timestamp"
+
+
+class YamlValueError(ValueError):
+    """A value that JSON has no word for."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Dates stay texts: JSON has none."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    letter: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load(text: str, name: str) -> tuple[Any, Mistakes]:
+    """The data, and the mistakes found so far. Raises ChainsFileError when the text is no YAML at all."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        reader = _Reader(loader)
+        data = None if node is None else reader.read(node, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        column = f", column {mark.column + 1}" if mark else ""
+        message = f"no valid YAML{column}: {error.problem or error.context}"
+        raise ChainsFileError(name, [Mistake("", message, line)]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ChainsFileError(name, [Mistake("", f"no valid YAML: {error}")]) from error
+    finally:
+        loader.dispose()
+    mistakes = Mistakes(reader.lines)
+    for path, first in reader.doubled:
+        mistakes.add(path, f"stands twice; the first is on line {first}")
+    return data, mistakes
+
+
+class _Reader:
+    """Walks YAML's nodes once."""
+
+    def __init__(self, loader: _Loader) -> None:
+        self._loader = loader
+        self._count = 0
+        self.lines: dict[Path, int] = {}
+        self.doubled: list[tuple[Path, int]] = []
+
+    def read(self, node: yaml.Node, path: Path) -> Any:
+        self._count += 1
+        if self._count > MAX_NODES or len(path) > 60:
+            raise ValueError("the file is too big, or refers to itself")
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+        value = self._loader.construct_object(node)
+        if isinstance(value, bytes | set):
+            raise YamlValueError(
+                f"line {node.start_mark.line + 1}: only texts, numbers, true, false and null are values"
+            )
+        return value
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        self._loader.flatten_mapping(node)
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else str(key_node.tag)
+            inner = (*path, key)
+            if key in found:
+                self.doubled.append((inner, self.lines[inner]))
+            self.lines[inner] = key_node.start_mark.line + 1
+            found[key] = self.read(value_node, inner)
+        return found
+
+
+def with_settings(value: Any, settings: Mapping[str, str], mistakes: Mistakes, path: Path = ()) -> Any:
+    """The data with every `%NAME%` outside templates replaced. A client secret stays the name of its setting."""
+    if isinstance(value, dict):
+        return {key: with_settings(item, settings, mistakes, (*path, key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_settings(item, settings, mistakes, (*path, i)) for i, item in enumerate(value)]
+    if not isinstance(value, str) or "%" not in value:
+        return value
+    parts = _TEMPLATE.split(value)
+    stays = len(path) == 3 and path[0] == "credentials" and path[2] == "client_secret"
+    for index in range(0, len(parts), 2):
+        for name in _SETTING.findall(parts[index]):
+            if not settings.get(name):
+                mistakes.add(path, f"the app setting {name} is not set")
+        if not stays:
+            parts[index] = _SETTING.sub(lambda found: settings.get(found[1]) or found[0], parts[index])
+    return "".join(parts)

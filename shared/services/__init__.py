@@ -1,0 +1,1 @@
+"""One file per place that runs jobs, all of one shape, and the registry."""

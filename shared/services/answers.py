@@ -1,0 +1,125 @@
+"""What a service's answer, or the lack of one, means for the caller. Every HTTP status ends in one of three."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
+
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    429: "throttled",
+}
+_EXPIRED = ("TokenExpired", "ExpiredAuthenticationToken")  # the next call brings a new token
+_MOST_TEXT = 1_000
+
+
+def bad_answer(
+    what: str, status: int, headers: Mapping[str, str], body: str, *, starting: bool, remedy: str = ""
+) -> BatonError:
+    """The error for an answer that is no success. `starting`: the request may have begun a job.
+
+    429 means refused, and may pass. A 5xx (and 408) to a start says nothing about whether it happened.
+    """
+    told = f"{what}: HTTP {status}{_detail(body)}"
+    if status == 429:
+        return TryLaterError("throttled", told, retry_after_seconds(headers))
+    if status >= 500 or status == 408:
+        if starting:
+            return UnclearError("no_clear_answer", told)
+        return TryLaterError("service_unavailable", told, retry_after_seconds(headers))
+    if status == 401 and error_of(body)[0] in _EXPIRED:
+        return TryLaterError("token_expired", told)
+    if status < 400:
+        return TryLaterError("unexpected_answer", told)
+    return RefusedError(_CODES.get(status, "refused"), f"{told} {remedy}".strip())
+
+
+def no_answer(what: str, error: Exception, *, starting: bool) -> BatonError:
+    """The error for a request that ended without an answer."""
+    told = f"{what}: {_short(error)}"
+    if never_sent(error):
+        return TryLaterError("unreachable", f"{told} (nothing was sent)")
+    return UnclearError("no_answer", told) if starting else TryLaterError("no_answer", told)
+
+
+def never_sent(error: BaseException) -> bool:
+    """True only when the connection itself failed, so that no request can have left."""
+    from requests.exceptions import ConnectTimeout
+    from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+    seen: list[BaseException] = []
+    queue: list[object] = [error]
+    while queue:
+        item = queue.pop()
+        if not isinstance(item, BaseException) or item in seen:
+            continue
+        if isinstance(item, ConnectTimeout | ConnectTimeoutError | NewConnectionError):
+            return True
+        if "CERTIFICATE_VERIFY_FAILED" in str(item):
+            return True
+        seen.append(item)
+        queue += [
+            item.__cause__,
+            getattr(item, "inner_exception", None),
+            getattr(item, "reason", None),
+            *item.args,
+        ]
+    return False
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """How long the service asks us to wait: Retry-After in seconds or as a date."""
+    told = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+    if told is None:
+        return None
+    try:
+        return max(0.0, float(told))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def error_of(body: str) -> tuple[str, str]:
+    """The code and the message in any of the services' error envelopes; empty where there is none."""
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return "", body.strip()[:_MOST_TEXT]
+    if not isinstance(told, dict):
+        return "", ""
+    inner = told.get("error", told)
+    if not isinstance(inner, dict):
+        return str(inner), str(told.get("error_description", ""))[:_MOST_TEXT]
+    code = str(inner.get("code") or inner.get("errorCode") or "")
+    return code, (str(inner.get("message") or "") or _power_bi_detail(inner))[:_MOST_TEXT]
+
+
+def _power_bi_detail(inner: Mapping[str, object]) -> str:
+    told = inner.get("pbi.error")
+    details = told.get("details") if isinstance(told, dict) else None
+    for item in details if isinstance(details, list) else []:
+        detail = item.get("detail") if isinstance(item, dict) else None
+        if isinstance(detail, dict) and detail.get("value"):
+            return str(detail["value"])
+    return ""
+
+
+def _detail(body: str) -> str:
+    code, message = error_of(body)
+    told = ": ".join(part for part in (code, message) if part)
+    return f", {told}" if told else ""
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -1,0 +1,276 @@
+"""Power BI: semantic models refreshed, and their refreshes watched through one history for each model.
+
+Facts: the service's REST documents (v1.0). A body with any field makes an enhanced refresh, which has an id of
+its own and can be cancelled; without one it is a standard refresh, which works on any capacity. One refresh of
+a model runs at a time: a start that meets another is put off, and the next try first looks whether it is over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import requests
+
+from shared.core.definition import Connection, Refresh, StepDefinition
+from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
+from shared.core.facts import Observation, Verdict
+from shared.core.run import Error, Job
+from shared.ports import Order, Place, Problem, WatchedJob
+from shared.services.answers import bad_answer, error_of, no_answer
+from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach
+from shared.services.wire import text_of, time_of
+
+VERDICTS = {
+    "Unknown": Verdict.ACTIVE,  # the service's word for "in progress, or not known"
+    "NotStarted": Verdict.ACTIVE,
+    "InProgress": Verdict.ACTIVE,
+    "Completed": Verdict.SUCCEEDED,
+    "Failed": Verdict.FAILED,
+    "TimedOut": Verdict.FAILED,
+    "Disabled": Verdict.FAILED,
+    "Cancelled": Verdict.CANCELLED,
+}
+SKEW = timedelta(seconds=30)  # how far Baton's clock and the service's may differ
+HISTORY = 60  # entries: as many as the service keeps at the least busy
+BUSY_SECONDS = 10.0
+
+_REMEDY = (
+    "Add the identity to the workspace as Contributor, and have a Fabric administrator allow service principals"
+    " to use the Power BI APIs."
+)
+
+
+class PowerBi:
+    """One workspace, as one identity sees it."""
+
+    def __init__(self, connection: Connection, reach: Reach) -> None:
+        self._connection = connection
+        self._reach = reach
+
+    def place(self, definition: StepDefinition) -> Place:
+        return Place(definition.connection, definition.dataset or "")
+
+    def start(self, order: Order, send_before: Callable[[], bool]) -> Job:
+        dataset = order.definition.dataset or ""
+        if order.put_offs:
+            self._wait_for_others(dataset)
+        body = refresh_body(order.definition.refresh)
+        answer = self._send(
+            "POST", f"{dataset}/refreshes", f"refreshing {dataset}", body=body, send_before=send_before
+        )
+        if answer.status_code not in (200, 202):
+            raise self._start_refused(dataset, answer)
+        refresh_id = _refresh_id(answer, enhanced=body is not None)
+        if refresh_id is None:
+            raise UnclearError(
+                "no_clear_answer", f"refreshing {dataset}: accepted, but the answer names no refresh"
+            )
+        return self._job(dataset, refresh_id, "Unknown")
+
+    def find_started(self, order: Order) -> Sequence[Job]:
+        dataset = order.definition.dataset or ""
+        kind = "ViaApi" if refresh_body(order.definition.refresh) is None else "ViaEnhancedApi"
+        earliest = order.intended_at - SKEW
+        if order.ready_at is not None:  # one that began before the data was ready is never ours
+            earliest = max(earliest, order.ready_at)
+        entries = [
+            (began, entry)
+            for entry in self._history(dataset)
+            if entry.get("refreshType") == kind
+            and text_of(entry.get("requestId"))
+            and (began := time_of(entry.get("startTime"))) is not None
+            and began >= earliest
+        ]
+        entries.sort(key=lambda pair: pair[0])
+        return [self._job(dataset, entry["requestId"], _status(entry) or "Unknown") for _, entry in entries]
+
+    def observe(
+        self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
+    ) -> Mapping[str, Observation]:
+        wanted = {job.job.id for job in jobs}
+        found = {
+            entry["requestId"]: entry for entry in self._history(place.scope) if entry.get("requestId") in wanted
+        }
+        seen = {job_id: told for job_id, entry in found.items() if (told := observation_of(entry)) is not None}
+        for job_id in wanted:
+            if job_id not in seen or seen[job_id].verdict is Verdict.FAILED:
+                details = self._details(place.scope, job_id)
+                told = observation_of(details) if details else None
+                if told is not None and (job_id not in seen or told.verdict is Verdict.FAILED):
+                    seen[job_id] = told
+        return seen
+
+    def cancel(self, definition: StepDefinition, job: Job) -> None:
+        if refresh_body(definition.refresh) is None:
+            text = "A standard refresh cannot be cancelled; it goes on at the service."
+            raise RefusedError("not_cancellable", text)
+        what = f"cancelling refresh {job.id}"
+        answer = self._send("DELETE", f"{definition.dataset}/refreshes/{job.id}", what)
+        if answer.status_code not in (200, 202, 204, 400, 404, 409):  # the last three: it is over already
+            raise self._bad(what, answer)
+
+    def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
+        datasets = sorted({definition.dataset or "" for definition in definitions})
+        if not datasets:
+            self._reach.identities.of(self._connection.credential).bearer(self._reach.settings.power_bi_scope)
+        return [problem for dataset in datasets if (problem := self._check_dataset(dataset))]
+
+    def _check_dataset(self, dataset: str) -> Problem | None:
+        what = f"reading semantic model {dataset}"
+        try:
+            answer = self._send("GET", dataset, what)
+        except (RefusedError, TryLaterError) as error:
+            return Problem(error.code, error.message)
+        if answer.status_code == 404:
+            text = (
+                f"{self._bad(what, answer).message} It does not exist in workspace {self._connection.workspace},"
+            )
+            return Problem("not_found", f"{text} or the identity may not see it. {_REMEDY}")
+        if answer.status_code != 200:
+            refused = self._bad(what, answer)
+            return Problem(refused.code, refused.message)
+        if _object(answer).get("isRefreshable") is False:
+            return Problem("not_refreshable", f"Semantic model {dataset} cannot be refreshed (no imported data).")
+        return None
+
+    def _wait_for_others(self, dataset: str) -> None:
+        """Posting again while another refresh runs may queue a second one, or lose ours: look first."""
+        for entry in self._history(dataset, top=5):
+            if _status(entry) in ("Unknown", "InProgress", "NotStarted") and not entry.get("endTime"):
+                raise TryLaterError("busy", f"Another refresh of {dataset} is executing.", BUSY_SECONDS)
+
+    def _start_refused(self, dataset: str, answer: requests.Response) -> BatonError:
+        what = f"refreshing {dataset}"
+        _, message = error_of(answer.text)
+        if answer.status_code in (400, 409) and "already executing" in message.lower():
+            return TryLaterError("busy", f"{what}: {message}", BUSY_SECONDS)
+        if "exceeded limit" in message.lower():
+            return RefusedError("daily_limit", f"{what}: {message} (a shared capacity allows 8 in 24 hours)")
+        return self._bad(what, answer, starting=True)
+
+    def _history(self, dataset: str, top: int = HISTORY) -> Sequence[Mapping[str, Any]]:
+        what = f"reading refreshes of {dataset}"
+        answer = self._send("GET", f"{dataset}/refreshes?$top={top}", what)
+        if answer.status_code != 200:
+            raise self._bad(what, answer)
+        value = _object(answer).get("value")
+        if not isinstance(value, list):
+            raise TryLaterError("unexpected_answer", f"{what}: the answer holds no list")
+        return [entry for entry in value if isinstance(entry, dict)]
+
+    def _details(self, dataset: str, refresh_id: str) -> Mapping[str, Any] | None:
+        """What the service tells of an enhanced refresh by its id; None for any other, or when it will not."""
+        try:
+            answer = self._send("GET", f"{dataset}/refreshes/{refresh_id}", f"reading refresh {refresh_id}")
+        except TryLaterError:
+            return None  # the history has told what matters; this is for the reason only, or comes next time
+        return _object(answer) if answer.status_code in (200, 202) else None
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        send_before: Callable[[], bool] | None = None,
+    ) -> requests.Response:
+        settings = self._reach.settings
+        url = f"{settings.power_bi_endpoint}/v1.0/myorg/groups/{self._connection.workspace}/datasets/{path}"
+        bearer = self._reach.identities.of(self._connection.credential).bearer(settings.power_bi_scope)
+        if send_before is not None and not send_before():
+            raise TryLaterError("too_late", "Getting ready to start took too long; nothing was sent.")
+        try:
+            return self._reach.session.request(
+                method,
+                url,
+                json=body,
+                headers={"Authorization": bearer},
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise no_answer(f"{what} at {self._connection.name}", error, starting=method == "POST") from error
+
+    def _bad(self, what: str, answer: requests.Response, *, starting: bool = False) -> BatonError:
+        remedy = _REMEDY if answer.status_code in (401, 403, 404) else ""
+        told = f"{what} at {self._connection.name}"
+        return bad_answer(told, answer.status_code, answer.headers, answer.text, starting=starting, remedy=remedy)
+
+    def _job(self, dataset: str, refresh_id: str, status: str) -> Job:
+        portal = self._reach.settings.power_bi_portal
+        link = f"{portal}/groups/{self._connection.workspace}/datasets/{dataset}/details?experience=power-bi"
+        return Job(id=refresh_id, status=status, link=link)
+
+
+def refresh_body(refresh: Refresh) -> dict[str, Any] | None:
+    """The body of an enhanced refresh; None for a standard one, which has none."""
+    fields = {
+        "type": refresh.type,
+        "commitMode": refresh.commit_mode,
+        "maxParallelism": refresh.max_parallelism,
+        "retryCount": refresh.retry_count,
+        "objects": [dict(item) for item in refresh.objects] if refresh.objects else None,
+        "applyRefreshPolicy": refresh.apply_refresh_policy,
+        "effectiveDate": refresh.effective_date,
+        "timeout": refresh.timeout,
+    }
+    return {name: value for name, value in fields.items() if value is not None} or None
+
+
+def observation_of(entry: Mapping[str, Any]) -> Observation | None:
+    """What a history entry, or a refresh's details, says. None when it says no status at all."""
+    status = _status(entry)
+    if status is None:
+        return None
+    verdict = VERDICTS.get(status, Verdict.ACTIVE)
+    return Observation(
+        verdict=verdict,
+        status=status,
+        started_at=time_of(entry.get("startTime")),
+        ended_at=time_of(entry.get("endTime")) if verdict is not Verdict.ACTIVE else None,
+        error=Error("job_failed", _reason(entry, status)) if verdict is Verdict.FAILED else None,
+    )
+
+
+def _status(entry: Mapping[str, Any]) -> str | None:
+    return text_of(entry.get("extendedStatus")) or text_of(entry.get("status"))
+
+
+def _reason(entry: Mapping[str, Any], status: str) -> str:
+    """The cause in the service's words: messages first, then the exception of the entry or its last attempt."""
+    messages = [m.get("message") for m in entry.get("messages") or [] if isinstance(m, dict)]
+    told = [text for text in messages if text]
+    attempts = [a for a in entry.get("refreshAttempts") or [] if isinstance(a, dict)]
+    for holder in (entry, *reversed(attempts)):
+        if not told and (text := text_of(holder.get("serviceExceptionJson"))):
+            told = [_exception(text)]
+    return f"The refresh ended as {status}. {' '.join(map(str, told))}".strip()[:4_000]
+
+
+def _exception(text: str) -> str:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(told, dict):
+        return text
+    return ": ".join(str(told[name]) for name in ("errorCode", "errorDescription") if told.get(name)) or text
+
+
+def _refresh_id(answer: requests.Response, *, enhanced: bool) -> str | None:
+    """Only an enhanced refresh promises Location and x-ms-request-id; a standard one is known by RequestId."""
+    location = answer.headers.get("Location", "").split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+    names = ("x-ms-request-id", "RequestId") if enhanced else ("RequestId", "x-ms-request-id")
+    return location or next((answer.headers[name] for name in names if answer.headers.get(name)), None)
+
+
+def _object(answer: requests.Response) -> Mapping[str, Any]:
+    try:
+        told = answer.json()
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

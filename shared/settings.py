@@ -1,0 +1,198 @@
+"""Every app setting, read once from a mapping into a frozen object. Standard library only: for cold starts.
+
+`SETTINGS` is the table that docs, tests and local.settings.sample.json are held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+STORAGE = "AzureWebJobsStorage"
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the table. `default` None: nothing unless it is set."""
+
+    name: str
+    default: str | None
+    meaning: str
+
+
+SETTINGS = (
+    Setting("CHAINS_FILE", "chains.yaml", "The file that declares the chains, seen from the app's root."),
+    Setting(
+        STORAGE, None, "Where Baton's tables and queue live: a connection string, or `sqlite:PATH` on one machine."
+    ),
+    Setting(
+        f"{STORAGE}__accountName", None, "Instead: the account's name (public cloud), opened with the identity."
+    ),
+    Setting(f"{STORAGE}__tableServiceUri", None, "Instead: the account's table endpoint, with the next one."),
+    Setting(f"{STORAGE}__queueServiceUri", None, "The account's queue endpoint."),
+    Setting(f"{STORAGE}__credential", None, "`managedidentity` where an identity opens the account."),
+    Setting(f"{STORAGE}__clientId", None, "The user-assigned identity that opens the account."),
+    Setting("MANAGED_IDENTITY_CLIENT_ID", None, "The user-assigned identity that connections use by default."),
+    Setting("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com", "The token authority of your cloud."),
+    Setting("RESOURCE_MANAGER_ENDPOINT", "https://management.azure.com", "Azure Resource Manager of your cloud."),
+    Setting("RESOURCE_MANAGER_SCOPE", None, "Its token scope, when it is not the endpoint with `/.default`."),
+    Setting("POWER_BI_ENDPOINT", "https://api.powerbi.com", "The Power BI API of your cloud."),
+    Setting("POWER_BI_SCOPE", "https://analysis.windows.net/powerbi/api/.default", "Its token scope."),
+    Setting("DATA_FACTORY_PORTAL", "https://adf.azure.com", "Where links to pipeline runs lead."),
+    Setting("POWER_BI_PORTAL", "https://app.powerbi.com", "Where links to semantic models lead."),
+    Setting(
+        "START_GRACE_SECONDS", "120", "How long a start of unknown outcome is looked for before it is repeated."
+    ),
+    Setting(
+        "ALLOW_LOOPBACK_HTTP", "false", "`true` lets service endpoints be http on a loopback address: for tests."
+    ),
+    Setting(
+        "IDENTITY_ENDPOINT", None, "Set by Azure where there is a managed identity; without it, your own login."
+    ),
+)
+_DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+
+
+class SettingsError(Exception):
+    """App settings that cannot be used: all of them, each with what to do."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        super().__init__("; ".join(mistakes))
+        self.mistakes = mistakes
+
+
+class Secret:
+    """A text that shows itself only to those who ask by name."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What one process runs with. `app_settings` is all that `%NAME%` may name; it is kept out of repr."""
+
+    chains_file: str
+    sqlite_path: str | None
+    storage_connection: Secret | None
+    storage_table_uri: str
+    storage_queue_uri: str
+    storage_client_id: str | None
+    managed_identity_client_id: str | None
+    has_managed_identity: bool
+    authority_host: str
+    resource_manager_endpoint: str
+    resource_manager_scope: str
+    power_bi_endpoint: str
+    power_bi_scope: str
+    data_factory_portal: str
+    power_bi_portal: str
+    start_grace_seconds: float
+    app_settings: Mapping[str, str] = field(repr=False)
+
+    def secret(self, name: str) -> Secret | None:
+        """The app setting of that name; None when it is missing or empty."""
+        text = self.app_settings.get(name)
+        return Secret(text) if text else None
+
+    @staticmethod
+    def from_mapping(mapping: Mapping[str, str]) -> Settings:
+        """Raises SettingsError with everything that is wrong."""
+        return _Reader(mapping).settings()
+
+
+class _Reader:
+    """Reads one mapping, and gathers what is wrong with it."""
+
+    def __init__(self, mapping: Mapping[str, str]) -> None:
+        self._mapping = mapping
+        self._mistakes: list[str] = []
+
+    def settings(self) -> Settings:
+        resource_manager = self._endpoint("RESOURCE_MANAGER_ENDPOINT")
+        storage = self._text(STORAGE)
+        sqlite = storage.removeprefix("sqlite:") if storage and storage.startswith("sqlite:") else None
+        table_uri, queue_uri = self._storage_uris(storage)
+        settings = Settings(
+            chains_file=self._text("CHAINS_FILE") or "",
+            sqlite_path=sqlite,
+            storage_connection=Secret(storage) if storage and sqlite is None else None,
+            storage_table_uri=table_uri,
+            storage_queue_uri=queue_uri,
+            storage_client_id=self._text(f"{STORAGE}__clientId"),
+            managed_identity_client_id=self._text("MANAGED_IDENTITY_CLIENT_ID"),
+            has_managed_identity=self._text("IDENTITY_ENDPOINT") is not None,
+            authority_host=self._endpoint("AZURE_AUTHORITY_HOST"),
+            resource_manager_endpoint=resource_manager,
+            resource_manager_scope=self._text("RESOURCE_MANAGER_SCOPE") or self._scope_of(resource_manager),
+            power_bi_endpoint=self._endpoint("POWER_BI_ENDPOINT"),
+            power_bi_scope=self._text("POWER_BI_SCOPE") or "",
+            data_factory_portal=self._endpoint("DATA_FACTORY_PORTAL"),
+            power_bi_portal=self._endpoint("POWER_BI_PORTAL"),
+            start_grace_seconds=self._seconds("START_GRACE_SECONDS"),
+            app_settings=dict(self._mapping),
+        )
+        if sqlite == "":
+            self._mistakes.append(f"{STORAGE}: name a file after 'sqlite:'")
+        if self._mistakes:
+            raise SettingsError(tuple(self._mistakes))
+        return settings
+
+    def _text(self, name: str) -> str | None:
+        return self._mapping.get(name, "").strip() or _DEFAULTS[name]
+
+    def _endpoint(self, name: str) -> str:
+        """Without a slash at its end. https, or http on a loopback address where that is allowed."""
+        text = (self._text(name) or "").rstrip("/")
+        parts = urlsplit(text)
+        if not parts.hostname or parts.scheme not in ("http", "https"):
+            self._mistakes.append(f"{name}: must be an address like {_DEFAULTS[name]}")
+        elif parts.scheme == "http" and not (self._allows_http() and parts.hostname in _LOOPBACK):
+            self._mistakes.append(
+                f"{name}: must begin with https:// (http for loopback only, with ALLOW_LOOPBACK_HTTP=true)"
+            )
+        return text
+
+    def _scope_of(self, endpoint: str) -> str:
+        """A simulated Resource Manager on loopback takes the tokens of the public one."""
+        base = _DEFAULTS["RESOURCE_MANAGER_ENDPOINT"] if urlsplit(endpoint).hostname in _LOOPBACK else endpoint
+        return f"{base}/.default"
+
+    def _allows_http(self) -> bool:
+        text = (self._text("ALLOW_LOOPBACK_HTTP") or "").lower()
+        if text not in ("true", "false") and "ALLOW_LOOPBACK_HTTP: must be true or false" not in self._mistakes:
+            self._mistakes.append("ALLOW_LOOPBACK_HTTP: must be true or false")
+        return text == "true"
+
+    def _seconds(self, name: str) -> float:
+        text = self._text(name) or ""
+        if not text.isdecimal() or not 1 <= int(text) <= 3_600:
+            self._mistakes.append(f"{name}: must be a whole number from 1 to 3600")
+            return 0
+        return float(text)
+
+    def _storage_uris(self, storage: str | None) -> tuple[str, str]:
+        """The endpoints of an account that an identity opens; empty where a connection string or a file is set."""
+        if storage:
+            return "", ""
+        account = self._text(f"{STORAGE}__accountName")
+        if account:
+            return f"https://{account}.table.core.windows.net", f"https://{account}.queue.core.windows.net"
+        table = self._text(f"{STORAGE}__tableServiceUri") or ""
+        queue = self._text(f"{STORAGE}__queueServiceUri") or ""
+        if not (table and queue):
+            self._mistakes.append(
+                f"{STORAGE}: set a connection string, or {STORAGE}__accountName, or both"
+                f" {STORAGE}__tableServiceUri and {STORAGE}__queueServiceUri"
+            )
+        return table.rstrip("/"), queue.rstrip("/")

@@ -1,0 +1,1 @@
+"""The HTTP API: what each call answers, and problem+json."""

@@ -1,0 +1,61 @@
+"""`GET /api/health`: for every connection, whether what the chains need of it works, and if not, exactly why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from shared.app import Baton
+from shared.core.definition import Connection, StepDefinition
+from shared.core.errors import BatonError
+from shared.ports import Problem
+from shared.web.answer import Answer, json_answer
+
+MOST_AT_ONCE = 8
+
+
+def health(baton: Baton) -> Answer:
+    """200 when all is well, else 503; the body says the same either way."""
+    connections = baton.chains_file.connections
+    failing_looks = _failing_looks(baton)
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        checks = {name: pool.submit(_problems, baton, connection) for name, connection in connections.items()}
+    told = []
+    for name, connection in connections.items():
+        problems = [*checks[name].result(), *failing_looks.get(name, ())]
+        told.append(_view(connection, problems))
+    well = all(item["status"] == "ok" for item in told)
+    body = {"status": "ok" if well else "failing", "connections": told}
+    return json_answer(200 if well else 503, body)
+
+
+def _problems(baton: Baton, connection: Connection) -> Sequence[Problem]:
+    try:
+        return baton.world.services(connection).check(_definitions(baton, connection))
+    except BatonError as error:
+        return [Problem(error.code, error.message)]
+
+
+def _definitions(baton: Baton, connection: Connection) -> list[StepDefinition]:
+    chains = baton.chains_file.chains.values()
+    return [step for chain in chains for step in chain.steps if step.connection.name == connection.name]
+
+
+def _failing_looks(baton: Baton) -> dict[str, list[Problem]]:
+    """Watches whose last looks did not work: their jobs go on, but nobody can see them."""
+    failing: dict[str, list[Problem]] = {}
+    for held in baton.world.places.watches():
+        if held.watch.error is not None:
+            text = f"Running jobs cannot be looked at ({held.watch.failures} times in a row). {held.watch.error}"
+            failing.setdefault(held.watch.place.connection.name, []).append(Problem("look_failed", text))
+    return failing
+
+
+def _view(connection: Connection, problems: Sequence[Problem]) -> dict[str, Any]:
+    return {
+        "name": connection.name,
+        "type": connection.type,
+        "status": "failing" if problems else "ok",
+        "problems": [{"code": problem.code, "message": problem.message} for problem in problems],
+    }

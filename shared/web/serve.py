@@ -1,0 +1,35 @@
+"""Runs one call and turns whatever goes wrong into an answer that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared.app import Baton, baton
+from shared.chains_file import ChainsFileError
+from shared.relay.world import log
+from shared.settings import SettingsError
+from shared.storage.base import StorageError
+from shared.web.answer import Answer, ProblemError
+
+_LATER = {"Retry-After": "10"}
+
+
+def answered(call: Callable[[Baton], Answer]) -> Answer:
+    """The call's answer, or a problem+json one."""
+    try:
+        return call(baton())
+    except ProblemError as problem:
+        return problem.answer()
+    except ChainsFileError as error:
+        log.error("action=chains_file_refused %s", error)
+        errors = [{"path": mistake.path, "detail": mistake.message} for mistake in error.mistakes]
+        return ProblemError(503, "The chains file has mistakes.", errors=errors).answer()
+    except SettingsError as error:
+        log.error("action=settings_refused %s", error)
+        return ProblemError(503, f"The app's settings have mistakes: {error}").answer()
+    except StorageError as error:
+        log.exception("action=storage_failed")
+        return ProblemError(503, f"Storage does not work just now: {error}", headers=_LATER).answer()
+    except Exception:  # noqa: BLE001 - the caller gets an answer, the log gets the trace
+        log.exception("action=call_failed")
+        return ProblemError(500, "Something went wrong inside Baton; its log says what.").answer()

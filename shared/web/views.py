@@ -1,0 +1,90 @@
+"""Runs and chains as the API shows them. Times are UTC, RFC 3339 with Z."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.core.definition import Chain
+from shared.core.due import next_times
+from shared.core.run import Error, Run, Step, Trigger
+
+NEXT_TIMES = 3
+
+
+def run_view(run: Run) -> dict[str, Any]:
+    """A run with its steps, as `GET /api/runs/{id}` gives it."""
+    return {
+        "id": run.id,
+        "chain": run.chain,
+        "status": run.status,
+        "trigger": _trigger(run.trigger),
+        "parameters": dict(run.parameters),
+        "created_at": time_view(run.created_at),
+        "finished_at": time_view(run.finished_at),
+        "cancel_requested_at": time_view(run.cancel_requested_at),
+        "error": _error(run.error),
+        "steps": [_step(run, step) for step in run.steps],
+    }
+
+
+def chain_view(chain: Chain, last_run: Run | None, now: datetime) -> dict[str, Any]:
+    """A declared chain, when it fires next, and how it went last."""
+    times = next_times(chain.schedule, now, NEXT_TIMES) if chain.schedule else []
+    schedule = chain.schedule and {"cron": chain.schedule.cron, "time_zone": chain.schedule.time_zone}
+    return {
+        "name": chain.name,
+        "description": chain.description,
+        "schedule": schedule,
+        "next_times": [time_view(time) for time in times],
+        "max_running": chain.max_running,
+        "overlap": chain.overlap,
+        "parameters": {
+            name: {"required": True} if parameter.required else {"required": False, "default": parameter.default}
+            for name, parameter in chain.parameters.items()
+        },
+        "steps": [
+            {"name": step.name, "connection": step.connection.name, "after": list(step.after)}
+            for step in chain.steps
+        ],
+        "last_run": last_run and _last_run(last_run),
+    }
+
+
+def time_view(time: datetime | None) -> str | None:
+    """RFC 3339 in UTC with Z, to the millisecond; None stays None."""
+    if time is None:
+        return None
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _step(run: Run, step: Step) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "status": step.status,
+        "connection": run.step_definition(step.name).connection.name,
+        "attempt": step.attempt,
+        "job": step.job and {"id": step.job.id, "status": step.job.status, "link": step.job.link},
+        "started_at": time_view(step.started_at),
+        "finished_at": time_view(step.finished_at),
+        "output": step.output,
+        "error": _error(step.error),
+    }
+
+
+def _trigger(trigger: Trigger) -> dict[str, Any]:
+    missed = {"missed": [time_view(time) for time in trigger.missed]} if trigger.missed else {}
+    return {"type": trigger.type, "time": time_view(trigger.time), **missed}
+
+
+def _last_run(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "status": run.status,
+        "created_at": time_view(run.created_at),
+        "finished_at": time_view(run.finished_at),
+    }
+
+
+def _error(error: Error | None) -> dict[str, str] | None:
+    return None if error is None else {"code": error.code, "message": error.message}

@@ -1,0 +1,1 @@
+"""Both storage backends against one contract, and each against its own dangers."""

@@ -1,0 +1,1 @@
+"""Apps under the library that Azure itself runs them with."""
