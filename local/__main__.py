@@ -1,0 +1,90 @@
+"""`python -m local`: Baton on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_PORT = 7071  # where Azure's own tools listen
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The process's exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="run the sample chain against a simulated Azure")
+    demo.add_argument("--port", type=int, default=DEFAULT_PORT, help="another one is taken where it is in use")
+    demo.set_defaults(act=_demo)
+    run = commands.add_parser("run", help="host your chains here, against real Azure")
+    run.add_argument("--port", type=int, default=DEFAULT_PORT)
+    run.set_defaults(act=_run)
+    check = commands.add_parser("check", help="check the chains file")
+    check.set_defaults(act=_check)
+    told = parser.parse_args(arguments)
+    act: Callable[[argparse.Namespace], int] = told.act
+    return act(told)
+
+
+def _demo(told: argparse.Namespace) -> int:
+    from local.demo import demo
+
+    return demo(ROOT, told.port)
+
+
+def _run(told: argparse.Namespace) -> int:
+    from local.configuration import ConfigurationError, app_settings, local_keys
+    from local.host.cli import run_host
+    from local.host.errors import SetupError
+    from shared.app import open_storage
+    from shared.settings import Settings, SettingsError
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    try:
+        mapping = app_settings(ROOT, os.environ)
+        if _report(mapping):
+            return 1
+        keys = local_keys(ROOT)
+        print(f"Baton listens on http://127.0.0.1:{told.port}/api; its keys are in .baton/keys.json:")
+        print(f"  curl -H \"x-functions-key: $(python3 -c 'import json; print(json.load(open(\".baton/keys.json\"))"
+              f"[\"function\"])')\" http://127.0.0.1:{told.port}/api/health")  # fmt: skip
+        storage = open_storage(Settings.from_mapping(mapping))
+        run_host(ROOT, storage=storage, settings=mapping, port=told.port, keys=keys)
+    except (ConfigurationError, SettingsError, SetupError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check(told: argparse.Namespace) -> int:  # noqa: ARG001
+    from local.configuration import ConfigurationError, app_settings
+
+    try:
+        return _report(app_settings(ROOT, os.environ))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _report(mapping: Mapping[str, str]) -> int:
+    """Says what is wrong with the chains file, or what it declares. 0 when it can be used."""
+    from shared.chains_file import ChainsFileError, read
+
+    path = ROOT / mapping.get("CHAINS_FILE", "chains.yaml")
+    try:
+        file = read(path, mapping)
+    except ChainsFileError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for chain in file.chains.values():
+        print(f"{chain.name}: {', '.join(step.name for step in chain.steps)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
