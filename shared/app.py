@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import requests
 
     from shared.core.definition import ChainsFile
+    from shared.core.timing import Patience
     from shared.ports import Clock, RandomBits
     from shared.relay.world import World
     from shared.storage.base import Storage
@@ -53,8 +54,9 @@ def build(
     session: requests.Session | None = None,
     clock: Clock | None = None,
     random_bits: RandomBits | None = None,
+    patience: Patience | None = None,
 ) -> Baton:
-    """Baton over the given storage. Tests pass another session, clock and randomness."""
+    """Baton over the given storage. Tests pass another session, clock, randomness and patience."""
     import requests
 
     from shared.core.timing import Patience
@@ -79,7 +81,7 @@ def build(
         services=Registry(reach),
         clock=now,
         random_bits=random_bits or (lambda: secrets.randbits(64)),
-        patience=Patience(grace_seconds=settings.start_grace_seconds),
+        patience=patience or Patience(grace_seconds=settings.start_grace_seconds),
     )
     return Baton(settings=settings, world=world, root=root)
 

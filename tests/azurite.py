@@ -140,7 +140,16 @@ def _install(install_dir: Path, path: str | None) -> None:
     npm = shutil.which("npm", path=path)
     if npm is None or shutil.which("node", path=path) is None:
         raise AzuriteMissingError("it needs node and npm, which are not on the PATH")
-    command = [npm, "install", "--prefix", str(install_dir), "--no-audit", "--no-fund", f"azurite@{VERSION}"]
+    command = [
+        npm,
+        "install",
+        "--prefix",
+        str(install_dir),
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+        f"azurite@{VERSION}",
+    ]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=_INSTALL_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:

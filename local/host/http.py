@@ -16,6 +16,7 @@ from email.message import Message
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from local.host.messages import WebRequest, WebResponse
@@ -56,6 +57,11 @@ class LoopbackServer(ThreadingHTTPServer):
     @property
     def base_url(self) -> str:
         return f"http://{LOOPBACK}:{self.server_address[1]}"
+
+    def server_bind(self) -> None:
+        # The base class would ask the name service for this machine's name, which can take seconds.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = LOOPBACK, self.server_address[1]
 
     def start(self) -> None:
         self._loop = threading.Thread(

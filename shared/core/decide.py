@@ -15,7 +15,7 @@ from shared.core.facts import given_up
 from shared.core.lifecycle import run_event, step_event
 from shared.core.run import FINAL_STEP, Error, Intent, Run, RunStatus, Step, StepStatus, Stop
 from shared.core.templates import TemplateError, render
-from shared.core.timing import LEASE_SECONDS, STOP_LIMIT_SECONDS, Patience
+from shared.core.timing import STOP_LIMIT_SECONDS, Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,15 @@ def decide(run: Run, now: datetime, intent_id: str, patience: Patience) -> tuple
     if run.status is not RunStatus.RUNNING:
         return run, None
     for step in run.steps:
-        effect = _effect_due(run, step, now)
+        effect = _effect_due(run, step, now, patience)
         if isinstance(effect, StartJob):
             intended = _intended(run, step, now, intent_id)
             if intended.step(step.name).status is not StepStatus.STARTING:
                 return decide(intended, now, intent_id, patience)  # its parameters cannot be made: it failed
-            return _with_wake(intended, now), effect
+            return _with_wake(intended, now, patience), effect
         if effect is not None:
             return run, effect
-    return _with_wake(run, now), None
+    return _with_wake(run, now, patience), None
 
 
 def ready_at(run: Run, step: Step) -> datetime | None:
@@ -70,11 +70,11 @@ def ready_at(run: Run, step: Step) -> datetime | None:
     return max((end for end in ends if end is not None), default=None)
 
 
-def next_due(run: Run) -> datetime | None:
+def next_due(run: Run, patience: Patience) -> datetime | None:
     """The next time at which the run needs somebody, when nothing is heard meanwhile. None: only when heard."""
     if run.status is not RunStatus.RUNNING or run.queued:
         return None
-    return min((due for step in run.steps if (due := _step_due(run, step)) is not None), default=None)
+    return min((due for step in run.steps if (due := _step_due(run, step, patience)) is not None), default=None)
 
 
 def _concluded(run: Run, now: datetime, patience: Patience) -> Run:
@@ -94,7 +94,7 @@ def _step_concluded(run: Run, step: Step, now: datetime, patience: Patience) -> 
             if _overdue(run, step, now):
                 return step_event(run, step, "fail", now, error=_put_off_too_long(run, step), due_at=None)
         case StepStatus.STARTING:
-            if _overdue(run, step, now - timedelta(seconds=LEASE_SECONDS + patience.grace_seconds)):
+            if _overdue(run, step, now - timedelta(seconds=patience.lease_seconds + patience.grace_seconds)):
                 return step_event(run, step, "fail", now, error=_never_clear(step), due_at=None)
         case StepStatus.RUNNING:
             return _running_concluded(run, step, now)
@@ -155,8 +155,8 @@ def _finished(run: Run, now: datetime) -> Run:
     return run_event(run, "fail", now, error=Error(why.code, f"Step '{first.name}': {why.message}{others}"))
 
 
-def _effect_due(run: Run, step: Step, now: datetime) -> Effect | None:
-    due = _step_due(run, step)
+def _effect_due(run: Run, step: Step, now: datetime, patience: Patience) -> Effect | None:
+    due = _step_due(run, step, patience)
     if due is None or due > now or (run.queued and step.status is StepStatus.WAITING):
         return None
     match step.status:
@@ -169,7 +169,7 @@ def _effect_due(run: Run, step: Step, now: datetime) -> Effect | None:
     return None
 
 
-def _step_due(run: Run, step: Step) -> datetime | None:
+def _step_due(run: Run, step: Step, patience: Patience) -> datetime | None:
     """When this step needs somebody next, or None when that depends on other steps."""
     match step.status:
         case StepStatus.WAITING:
@@ -178,7 +178,7 @@ def _step_due(run: Run, step: Step) -> datetime | None:
             return step.due_at or run.created_at
         case StepStatus.STARTING:
             assert step.intent is not None
-            return step.due_at or step.intent.at + timedelta(seconds=LEASE_SECONDS)
+            return step.due_at or step.intent.at + timedelta(seconds=patience.lease_seconds)
         case StepStatus.RUNNING:
             if step.stop is None:
                 return _deadline(run, step)
@@ -245,9 +245,11 @@ def _never_clear(step: Step) -> Error:
     return Error("unclear_start", f"Whether the job was started could not be learned. Look at its service.{last}")
 
 
-def _with_wake(run: Run, now: datetime) -> Run:
+def _with_wake(run: Run, now: datetime, patience: Patience) -> Run:
     """Notes when a message should bring the run back. Deadlines and crashes are for the watch and the timer."""
-    waits = [due for step in run.steps if (due := _step_due(run, step)) is not None and _needs_message(step)]
+    waits = [
+        due for step in run.steps if (due := _step_due(run, step, patience)) is not None and _needs_message(step)
+    ]
     wake_at = None if run.queued else min((due for due in waits if due > now), default=None)
     return run if wake_at == run.wake_at else replace(run, wake_at=wake_at)
 

@@ -13,7 +13,7 @@ from typing import Any
 from shared.core.lifecycle import step_event
 from shared.core.outputs import checked_output
 from shared.core.run import Error, Job, Run, RunStatus, Step, StepStatus
-from shared.core.timing import LEASE_SECONDS, STOP_LIMIT_SECONDS, Patience, backoff_seconds
+from shared.core.timing import STOP_LIMIT_SECONDS, Patience, backoff_seconds
 
 
 class Verdict(StrEnum):
@@ -200,7 +200,7 @@ def _started(
 def _looked_in_vain(run: Run, step: Step, fact: NotFound, now: datetime, patience: Patience) -> Run:
     """Only after the grace period is "none was found" taken for "none was started"."""
     assert step.intent is not None
-    ended_at = step.intent.unclear_at or step.intent.at + timedelta(seconds=LEASE_SECONDS)
+    ended_at = step.intent.unclear_at or step.intent.at + timedelta(seconds=patience.lease_seconds)
     if fact.looked_at >= ended_at + timedelta(seconds=patience.grace_seconds):
         return step_event(run, step, "put_off", now, error=step.error, intent=None, due_at=None, tries=0)
     later = now + timedelta(seconds=backoff_seconds(step.tries + 1, first=2, most=30))

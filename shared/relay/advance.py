@@ -10,7 +10,6 @@ from shared.core.errors import BatonError
 from shared.core.facts import Fact, SlotGranted, Started, apply
 from shared.core.pace import KEPT_DURATIONS
 from shared.core.run import Run, RunStatus, Step, StepStatus
-from shared.core.timing import LEASE_SECONDS, REVIVE_SECONDS
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.perform import perform
 from shared.relay.world import World, say
@@ -68,8 +67,8 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
     if ended and run.definition.max_running is not None:
         before = world.runs.slots(run.chain)
         slots = before.left(run.id, run.definition.max_running)
-    if urgent and world.now() > run.created_at + timedelta(seconds=REVIVE_SECONDS / 2):
-        world.runs.point(run.id, world.now() + timedelta(seconds=LEASE_SECONDS), run.created_at)
+    if urgent and world.now() > run.created_at + timedelta(seconds=world.patience.revive_seconds / 2):
+        world.runs.point(run.id, world.now() + timedelta(seconds=world.patience.lease_seconds), run.created_at)
     saved = world.runs.save(held, run, slots)
     if saved is None:
         return None

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from shared.core.facts import CancelRequested
 from shared.core.run import Run, RunStatus
-from shared.core.timing import REVIVE_SECONDS
 from shared.relay.advance import advance
 from shared.relay.world import World
 
@@ -25,7 +24,7 @@ def cancel(world: World, run_id: str) -> Run | None:
         return None
     if held.run.status is not RunStatus.RUNNING:
         raise FinishedError(f"Run {run_id} has {held.run.status} already.")
-    world.runs.point(run_id, world.now() + timedelta(seconds=REVIVE_SECONDS), held.run.created_at)
+    world.runs.point(run_id, world.now() + timedelta(seconds=world.patience.revive_seconds), held.run.created_at)
     run = advance(world, run_id, CancelRequested())
     if run is not None and run.cancel_requested_at is None:
         raise FinishedError(f"Run {run_id} has {run.status} already.")

@@ -21,7 +21,6 @@ from shared.core.facts import (
 from shared.core.pace import SHORTEST_SECONDS, seconds_to_next_look, usual_seconds
 from shared.core.pace import Waiting as WaitingJob
 from shared.core.run import Error, Intent, Job, Run, Step
-from shared.core.timing import FENCE_SECONDS
 from shared.ports import Order, WatchedJob
 from shared.relay.watching import ensure_watch
 from shared.relay.world import World, say
@@ -42,7 +41,7 @@ def perform(world: World, run: Run, effect: Effect) -> Fact:
 def _start(world: World, run: Run, step: Step) -> Fact:
     intent = _intent(step)
     order = _order(run, step, intent)
-    fence = intent.at + timedelta(seconds=FENCE_SECONDS)
+    fence = intent.at + timedelta(seconds=world.patience.fence_seconds)
     try:
         job = world.service_of(order.definition).start(order, lambda: world.now() <= fence)
     except RefusedError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from shared.core.definition import Chain
@@ -94,7 +95,8 @@ def _created(
     world: World, chain: Chain, trigger: Trigger, parameters: Mapping[str, Any], cause: str | None
 ) -> tuple[str, bool]:
     new_id = run_id(chain.name, world.now(), world.random_bits())
-    world.runs.announce(new_id, world.now())
+    now = world.now()
+    world.runs.announce(new_id, now + timedelta(seconds=world.patience.revive_seconds), now)
     for _ in range(MOST_RACES):
         slots = _slots(world, chain, new_id)
         queued = slots is not None and new_id not in slots.holders

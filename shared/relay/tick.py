@@ -12,7 +12,6 @@ from shared.core.decide import next_due
 from shared.core.definition import Chain
 from shared.core.due import due_times
 from shared.core.run import RunStatus, Trigger
-from shared.core.timing import REVIVE_SECONDS
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.start import BusyError, start
 from shared.relay.watching import tend_watch
@@ -83,7 +82,7 @@ def _overdue(world: World) -> list[Pointer]:
 def _revive(world: World, pointer: Pointer) -> None:
     """Sends an overdue run on its way again, and says when to look next."""
     now = world.now()
-    margin = timedelta(seconds=REVIVE_SECONDS)
+    margin = timedelta(seconds=world.patience.revive_seconds)
     held = world.runs.load(pointer.run_id)
     if held is None:
         if now < pointer.since + NEVER_CREATED:
@@ -91,7 +90,7 @@ def _revive(world: World, pointer: Pointer) -> None:
         elif world.runs.bury(pointer.run_id):
             world.runs.withdraw(pointer.run_id)
         return
-    due = next_due(held.run)
+    due = next_due(held.run, world.patience)
     if held.run.status is not RunStatus.RUNNING or held.run.queued or (due is not None and due <= now):
         say("run_revived", run=pointer.run_id)
         world.queue.send(to_body(AdvanceMessage(pointer.run_id)))

@@ -11,7 +11,7 @@ from shared.core.errors import RefusedError, TryLaterError
 from shared.core.facts import Observation, Observed, Verdict
 from shared.core.pace import SHORTEST_SECONDS, Waiting, seconds_to_next_look
 from shared.core.run import Error, Run, StepStatus
-from shared.core.timing import MISSING_SECONDS, REVIVE_SECONDS, backoff_seconds
+from shared.core.timing import MISSING_SECONDS, Patience, backoff_seconds
 from shared.ports import WatchedJob
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, to_body
@@ -62,7 +62,7 @@ def _tell(
     budget = INLINE_ADVANCES
     for job in jobs:
         observation = seen.get(job.job.id) or (_lost(job, world.now()) if wide else None)
-        if not _is_news(job, observation, world.now()):
+        if not _is_news(job, observation, world.now(), world.patience):
             left.append(job)
             continue
         told = _observed(job, observation)
@@ -93,12 +93,12 @@ def _told_inline(world: World, key: str, job: WatchedJob, told: Observed | None)
     return False
 
 
-def _is_news(job: WatchedJob, observation: Observation | None, now: datetime) -> bool:
+def _is_news(job: WatchedJob, observation: Observation | None, now: datetime, patience: Patience) -> bool:
     if observation is None:
         return _past(job.deadline_at, now)
     if observation.status != job.job.status:
         return True
-    if job.told_at is not None and now < job.told_at + timedelta(seconds=REVIVE_SECONDS):
+    if job.told_at is not None and now < job.told_at + timedelta(seconds=patience.revive_seconds):
         return False  # its message is on the way
     return observation.verdict is not Verdict.ACTIVE or _past(job.deadline_at, now)
 

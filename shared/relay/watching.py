@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.core.timing import REVIVE_SECONDS
 from shared.ports import Place
 from shared.relay.messages import WatchMessage, to_body
 from shared.relay.world import World, say
@@ -47,12 +46,12 @@ def tend_watch(world: World, held: HeldWatch) -> None:
     """The timer's part: a look that is overdue is sent again; an idle watch ends, or wakes if it has jobs."""
     now = world.now()
     if held.watch.active:
-        if held.watch.next_look_at + timedelta(seconds=REVIVE_SECONDS) < now:
+        if held.watch.next_look_at + timedelta(seconds=world.patience.revive_seconds) < now:
             say("watch_revived", place=held.key)
             schedule_look(world, held, now)
     elif world.places.watched(held.key):
         schedule_look(world, held, now)
-    elif held.watch.next_look_at + timedelta(seconds=REVIVE_SECONDS) < now:
+    elif held.watch.next_look_at + timedelta(seconds=world.patience.revive_seconds) < now:
         world.places.end(held)
 
 

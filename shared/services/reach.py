@@ -11,8 +11,8 @@ from shared.identity import Identities
 from shared.ports import Clock
 from shared.settings import Settings
 
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 45.0
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from shared.core.ids import chain_of, newest_first
 from shared.core.run import Run, RunStatus, Transition
-from shared.core.timing import REVIVE_SECONDS
 from shared.storage.base import Delete, Insert, Replace, Row, Table, Upsert, Write
 from shared.store.codec import decode, encode, key_of
 
@@ -93,11 +92,11 @@ class RunStore:
         row = self._table.get(_partition(chain), _cause_key(cause))
         return None if row is None else str(json.loads(row.data)["run"])
 
-    def announce(self, run_id: str, now: datetime) -> None:
+    def announce(self, run_id: str, due_at: datetime, now: datetime) -> None:
         """Points at a run that is about to be created, so that whatever happens it cannot be forgotten."""
         summary = json.dumps({"run": run_id, "status": RunStatus.RUNNING})
         rows = [
-            Upsert(_pointer_row(run_id, now + timedelta(seconds=REVIVE_SECONDS), now)),
+            Upsert(_pointer_row(run_id, due_at, now)),
             Upsert(Row(INDEX, _run_key(run_id), summary)),
         ]
         self._table.write(rows)

@@ -20,8 +20,8 @@ from shared.core.facts import (
 )
 from shared.core.outputs import MAX_OUTPUT_CHARACTERS
 from shared.core.run import Error, RunStatus, StepStatus
-from shared.core.timing import LEASE_SECONDS, STOP_LIMIT_SECONDS
-from tests.unit.core.example import Driver, a_job, a_run, a_step, at
+from shared.core.timing import STOP_LIMIT_SECONDS
+from tests.unit.core.example import PATIENCE, Driver, a_job, a_run, a_step, at
 
 BUSY = Error("busy", "Another refresh is executing.")
 
@@ -47,13 +47,13 @@ def test_a_first_step_starts_with_its_intent_saved_before() -> None:
 def test_an_intent_that_somebody_else_saved_is_not_acted_on() -> None:
     driver = Driver(a_run())
     driver.decide(0)
-    assert driver.decide(LEASE_SECONDS - 1) is None
+    assert driver.decide(PATIENCE.lease_seconds - 1) is None
 
 
 def test_an_intent_whose_holder_crashed_is_looked_for_never_repeated() -> None:
     driver = Driver(a_run())
     driver.decide(0)
-    assert driver.decide(LEASE_SECONDS) == FindJob("load")
+    assert driver.decide(PATIENCE.lease_seconds) == FindJob("load")
 
 
 def test_the_next_step_starts_when_the_one_before_has_succeeded_and_not_sooner() -> None:
@@ -148,7 +148,7 @@ def test_an_unclear_start_is_repeated_only_after_the_grace_period_showed_no_job(
     while seconds < 121:
         not_found(driver, seconds)
         assert driver.step().status is StepStatus.STARTING
-        due = next_due(driver.run)
+        due = next_due(driver.run, PATIENCE)
         assert due is not None
         seconds = max(seconds + 1, (due - at(0)).total_seconds())
     not_found(driver, seconds)
@@ -170,7 +170,7 @@ def test_a_start_that_never_becomes_clear_ends_and_says_so() -> None:
     driver = Driver(a_run(a_step("load", timeout_seconds=100)))
     driver.decide(0)
     unclear(driver, 1)
-    driver.decide(100 + LEASE_SECONDS + 120)
+    driver.decide(100 + PATIENCE.lease_seconds + 120)
     error = driver.step().error
     assert error is not None
     assert error.code == "unclear_start"
@@ -313,7 +313,7 @@ def test_a_job_seen_before_its_start_was_saved_is_taken_up() -> None:
 def test_a_queued_run_starts_nothing_until_it_is_its_turn() -> None:
     driver = Driver(a_run(queued=True))
     assert driver.decide(0) is None
-    assert next_due(driver.run) is None
+    assert next_due(driver.run, PATIENCE) is None
     driver.tell(SlotGranted(), 5)
     assert driver.decide(5) == StartJob("load")
 

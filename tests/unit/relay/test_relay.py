@@ -352,7 +352,7 @@ def test_a_run_is_finished_with_the_definition_that_it_started_with(small: Small
 
 def test_an_announced_run_that_was_never_created_is_forgotten_for_good(small: SmallWorld) -> None:
     ghost = "sales.20261121T053000000Z.aaaaaaaa"
-    small.world.runs.announce(ghost, small.now)
+    small.world.runs.announce(ghost, small.now, small.now)
     small.pass_time(900, ticks=())
     assert list(small.world.runs.pointers()) == []
     assert small.world.runs.newest(status=None, limit=5, cursor=None).runs == ()
