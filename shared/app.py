@@ -116,6 +116,13 @@ def baton(mapping: Mapping[str, str] | None = None) -> Baton:
         return _made
 
 
+def install(made: Baton) -> None:
+    """Makes this the process's Baton, in place of one from the environment: for hosts that build their own."""
+    global _made  # noqa: PLW0603
+    with _lock:
+        _made = made
+
+
 def utc_now() -> datetime:
     """The clock of production."""
     return datetime.now(UTC)

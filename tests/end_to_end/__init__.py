@@ -1,0 +1,1 @@
+"""Whole hosts over HTTP: one process, killed processes, both storages."""
