@@ -51,8 +51,7 @@ def _run(told: argparse.Namespace) -> int:
             return 1
         keys = local_keys(ROOT)
         print(f"Baton listens on http://127.0.0.1:{told.port}/api; its keys are in .baton/keys.json:")
-        print(f"  curl -H \"x-functions-key: $(python3 -c 'import json; print(json.load(open(\".baton/keys.json\"))"
-              f"[\"function\"])')\" http://127.0.0.1:{told.port}/api/health")  # fmt: skip
+        print(f"  curl -H 'x-functions-key: {keys.function}' http://127.0.0.1:{told.port}/api/health")
         storage = open_storage(Settings.from_mapping(mapping))
         run_host(ROOT, storage=storage, settings=mapping, port=told.port, keys=keys)
     except (ConfigurationError, SettingsError, SetupError) as error:

@@ -1,4 +1,4 @@
-"""`make demo`: the simulated Azure, the embedded store and the host in one process, and one chain from start to end."""
+"""`make demo`: the simulated Azure, the embedded store and the host in one process, and one chain to its end."""
 
 from __future__ import annotations
 

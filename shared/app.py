@@ -91,7 +91,9 @@ def open_storage(settings: Settings, clock: Clock | None = None) -> Storage:
     if settings.sqlite_path is not None:
         from shared.storage.sqlite import SqliteStorage
 
-        path = None if settings.sqlite_path == ":memory:" else settings.sqlite_path
+        path = None if settings.sqlite_path == ":memory:" else Path(settings.sqlite_path)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         return SqliteStorage(path, clock=clock or utc_now)
     from shared.identity import storage_credential
     from shared.storage.azure import AzureStorage

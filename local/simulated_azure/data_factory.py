@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from local.simulated_azure.faults import Faults
 from local.simulated_azure.messages import Request, Response, answer, long_time, parsed_time, problem
+from local.simulated_azure.pipelines import FINAL, Factory, Pipeline, PipelineRun
 
 API_VERSION = "2018-06-01"
 PAGE_RUNS = 100
@@ -19,62 +20,6 @@ _FACTORY = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)"
     r"/providers/Microsoft\.DataFactory/factories/(?P<factory>[^/]+)(?P<rest>/.*)?"
 )
-_FINAL = ("Succeeded", "Failed", "Cancelled")
-
-
-@dataclass(slots=True)
-class Pipeline:
-    """What a pipeline does when it runs. `returns`: its pipelineReturnValue; `fails`: its message if it fails."""
-
-    name: str
-    seconds: float = 5.0
-    queued_seconds: float = 0.3
-    parameters: Mapping[str, Any] = field(default_factory=dict)  # name to default; None: no default
-    returns: Any = None
-    fails: str | None = None
-
-
-@dataclass(slots=True)
-class PipelineRun:
-    """One run. What it shows depends on the time."""
-
-    id: str
-    pipeline: str
-    parameters: Mapping[str, str]
-    invoked_by: Mapping[str, str]
-    created_at: datetime
-    begins_at: datetime
-    ends_at: datetime
-    outcome: str
-    message: str
-    returns: Any
-    visible_at: datetime
-    cancel_at: datetime | None = None
-    group: str = ""
-
-    def status(self, now: datetime) -> str:
-        if self.cancel_at is not None and self.cancel_at < self.ends_at and now >= self.cancel_at:
-            return "Canceling" if now < self.cancel_at + timedelta(seconds=1) else "Cancelled"
-        if now >= self.ends_at:
-            return self.outcome
-        return "InProgress" if now >= self.begins_at else "Queued"
-
-    def ended_at(self) -> datetime:
-        if self.cancel_at is not None and self.cancel_at < self.ends_at:
-            return self.cancel_at + timedelta(seconds=1)
-        return self.ends_at
-
-    def updated_at(self, now: datetime) -> datetime:
-        moments = [self.created_at, self.begins_at, self.cancel_at, self.ended_at()]
-        return max(moment for moment in moments if moment is not None and moment <= now)
-
-
-@dataclass(slots=True)
-class Factory:
-    """One data factory: what is declared, and all that ever ran."""
-
-    pipelines: dict[str, Pipeline] = field(default_factory=dict)
-    runs: dict[str, PipelineRun] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -221,7 +166,7 @@ class DataFactory:
         run = factory.runs.get(run_id)
         if run is None:
             return problem(404, "NotFound", f"Pipeline run {run_id} was not found.")
-        if run.status(self.clock()) in _FINAL:
+        if run.status(self.clock()) in FINAL:
             return problem(400, "BadRequest", f"Pipeline run {run_id} is over.")
         run.cancel_at = run.cancel_at or self.clock()
         return answer(200)
@@ -253,7 +198,7 @@ class DataFactory:
     def _wire(self, factory: Factory, run: PipelineRun) -> dict[str, Any]:
         now = self.clock()
         status = run.status(now)
-        final = status in _FINAL
+        final = status in FINAL
         newest = max((r for r in factory.runs.values() if r.group == run.group), key=lambda r: r.created_at)
         shown: dict[str, Any] = {
             "id": f"/pipelineruns/{run.id}",

@@ -72,7 +72,7 @@ class Identity:
             return answer(401, {"statusCode": 401, "message": "The identity header is wrong."})
         asked = request.query.get("client_id") or request.query.get("object_id") or request.query.get("mi_res_id")
         if asked is not None and asked not in self.user_assigned:
-            text = "No User Assigned or Delegated Managed Identity found for specified ClientId/ResourceId/PrincipalId."
+            text = "No User Assigned or Delegated Managed Identity found for specified ClientId."
             return answer(400, {"statusCode": 400, "message": text})
         resource = request.query.get("resource")
         if not resource or request.query.get("api-version") != "2019-08-01":

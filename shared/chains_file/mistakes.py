@@ -71,7 +71,7 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"; there are {', '.join(sorted(known))}" if known else "; there are none"
 
 
-def told(error: ErrorDetails, hints: Mapping[str, str], fields: Collection[str]) -> str:
+def in_words(error: ErrorDetails, hints: Mapping[str, str], fields: Collection[str]) -> str:
     """pydantic's finding in plain words, without the value: that may come from an app setting."""
     context: Mapping[str, Any] = error.get("ctx") or {}
     plain = _PLAIN.get(error["type"])

@@ -19,7 +19,7 @@ from shared.chains_file.checks import (
     clock_text,
     duration_seconds,
 )
-from shared.chains_file.mistakes import ChainsFileError, Mistake, Mistakes, Path, nearest, told
+from shared.chains_file.mistakes import ChainsFileError, Mistake, Mistakes, Path, in_words, nearest
 from shared.chains_file.source import load, with_settings
 from shared.core.definition import (
     Chain,
@@ -125,9 +125,10 @@ class _File:
         made = self._shaped(shape.CONNECTION, value, path, "connection")
         if made is None:
             return
-        declared = self._data.get("credentials")
-        if made.credential is not None and made.credential not in (declared or {}):
-            near = nearest(made.credential, list(declared or ()))
+        told = self._data.get("credentials")
+        declared = list(told) if isinstance(told, dict) else []
+        if made.credential is not None and made.credential not in declared:
+            near = nearest(made.credential, declared)
             self._mistakes.add((*path, "credential"), f"no credential {made.credential!r}{near}")
             return
         credential = self._credentials.get(made.credential, Credential()) if made.credential else Credential()
@@ -226,7 +227,9 @@ class _File:
             if place and place[0] in shape.BY_KIND:  # the type of a connection or credential
                 place = place[1:]
             wrong.update(place[:1])
-            self._mistakes.add((*path, *place), told(found, shape.HINTS, _fields_of(kind, found["loc"], value)))
+            self._mistakes.add(
+                (*path, *place), in_words(found, shape.HINTS, _fields_of(kind, found["loc"], value))
+            )
         return wrong
 
     def _without_not_yet(self, value: dict[str, Any], path: Path, kind: str) -> dict[str, Any] | None:

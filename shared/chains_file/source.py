@@ -32,8 +32,8 @@ _Loader.yaml_implicit_resolvers = {
 
 def load(text: str, name: str) -> tuple[Any, Mistakes]:
     """The data, and the mistakes found so far. Raises ChainsFileError when the text is no YAML at all."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         reader = _Reader(loader)
         data = None if node is None else reader.read(node, ())
@@ -45,8 +45,6 @@ def load(text: str, name: str) -> tuple[Any, Mistakes]:
         raise ChainsFileError(name, [Mistake("", message, line)]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ChainsFileError(name, [Mistake("", f"no valid YAML: {error}")]) from error
-    finally:
-        loader.dispose()
     mistakes = Mistakes(reader.lines)
     for path, first in reader.doubled:
         mistakes.add(path, f"stands twice; the first is on line {first}")

@@ -83,7 +83,12 @@ class Page:
 
 
 class Table(Protocol):
-    """Rows by partition and key."""
+    """Rows by partition and key.
+
+    Both are at most MAX_KEY_CHARACTERS long, without / \\ # ?, control characters, line separators, and
+    characters above U+FFFF (the service sorts those by UTF-16 unit, not by code point). What breaks this raises
+    ValueError or TooLargeError in every method. `data` may be any text without half surrogate pairs.
+    """
 
     def get(self, partition: str, key: str) -> Row | None:
         """The row, or None."""
@@ -92,15 +97,19 @@ class Table(Protocol):
         """All writes or none, in one partition, each key at most once.
 
         Returns one etag for each write ("" for a delete), or None when a condition did not hold: the race
-        was lost, nothing was written. A write that in truth happened, but whose answer was lost on the
-        way, is recognised by its data and counts as won.
+        was lost, nothing was written. A call that was served, but whose answer was lost on the way, is
+        repeated, knows what it wrote itself, and counts as won: unless it only deleted, or somebody has
+        changed its first inserted (else replaced) row since. The etag of any other row changed since is stale.
 
-        Raises TooLargeError before anything is sent, ValueError for an empty batch, two partitions, a key twice
-        or a character that keys may not hold, StorageUnavailableError when the outcome is unknown.
+        Raises TooLargeError before anything is sent, ValueError for an empty batch, two partitions, a key twice,
+        a missing etag or a character that keys may not hold, StorageUnavailableError when the outcome is unknown.
         """
 
     def scan(self, partition: str, *, start: str = "", end: str | None = None, limit: int = PAGE_ROWS) -> Page:
-        """Rows with start <= key < end, ascending by code point, at most `limit` (1 to PAGE_ROWS)."""
+        """Rows with start <= key < end, ascending by code point, at most `limit` (1 to PAGE_ROWS).
+
+        Bounds need not be keys: `end="j/"` ends behind all keys that start with "j.".
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,7 @@ class Message:
 
 
 class Queue(Protocol):
-    """Messages, delivered at least once, roughly in order."""
+    """Messages, delivered at least once, roughly in order. Azure rounds seconds up to whole ones."""
 
     def send(self, body: str, *, delay_seconds: float = 0) -> None:
         """Add a message that shows after the delay (0 to MAX_DELAY_SECONDS). It never expires.
@@ -140,7 +149,7 @@ class Storage(Protocol):
     """Where tables and queues live. They are made when they are not there."""
 
     def table(self, name: str) -> Table:
-        """A table: 3 to 63 letters and digits."""
+        """A table: 3 to 63 letters and digits, a letter first. Upper or lower case is the same."""
 
     def queue(self, name: str) -> Queue:
-        """A queue: 3 to 63 lower-case letters, digits and hyphens."""
+        """A queue: 3 to 63 lower-case letters, digits and single hyphens."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.app import Baton
 from shared.core.definition import Chain
+from shared.core.ids import CHAIN_NAME
 from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError, start
@@ -126,6 +127,9 @@ def _list_query(query: Mapping[str, str]) -> tuple[RunStatus | None, int, str | 
         for name in query
         if name not in {"chain", "status", "limit", "cursor"} | _PLATFORM_QUERY
     ]
+    chain = query.get("chain")
+    if chain and not CHAIN_NAME.fullmatch(chain):
+        mistakes.append("chain: is not a chain's name")
     status = query.get("status") or None
     if status is not None and status not in set(RunStatus):
         mistakes.append(f"status: {status!r} is none of {', '.join(RunStatus)}")

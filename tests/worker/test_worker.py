@@ -155,3 +155,29 @@ def test_without_a_newer_python_none_is_found(tmp_path: Path) -> None:
 
 def test_the_named_interpreter_is_used(python: Path, tmp_path: Path) -> None:
     assert find_interpreter({SETTING: str(python)}, root=tmp_path) is not None
+
+
+def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
+    python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AzureWebJobsStorage", f"sqlite:{tmp_path}/baton.db")
+    monkeypatch.setenv("SUBSCRIPTION_ID", "00000000-0000-0000-0000-00000000ba70")
+    base = "http://127.0.0.1/api"
+    message = json.dumps({"kind": "advance", "run": "sales-daily.20261121T053000123Z.aaaaaaaa"})
+    requests = [
+        {"function": "list_chains", "http": {"url": f"{base}/chains"}},
+        {"function": "get_run", "http": {"url": f"{base}/runs/nope", "params": {"id": "nope"}}},
+        {"function": "tick", "timer": {}},
+        {"function": "work", "queue": {"body": message}},
+        {"function": "work", "queue": {"body": "no work message"}},
+    ]
+    found = run_under_worker(python, tmp_path, ROOT, requests)
+    assert found["error"] is None
+    assert {function["name"] for function in found["functions"]} == {
+        "start_run", "get_run", "list_runs", "cancel_run", "list_chains", "health", "tick", "work",
+    }  # fmt: skip
+    chains, missing, tick, work, poison = found["results"]
+    assert chains["http"]["status"] == 200, chains
+    assert json.loads(chains["http"]["body"])["chains"][0]["name"] == "sales-daily"
+    assert missing["http"]["status"] == 404, missing
+    assert (tick["ok"], work["ok"], poison["ok"]) == (True, True, False), found["results"]

@@ -1,0 +1,65 @@
+"""Pipelines, their runs, and what a run shows at which time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+FINAL = ("Succeeded", "Failed", "Cancelled")
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """What a pipeline does when it runs. `returns`: its pipelineReturnValue; `fails`: its message if it fails."""
+
+    name: str
+    seconds: float = 5.0
+    queued_seconds: float = 0.3
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # name to default; None: no default
+    returns: Any = None
+    fails: str | None = None
+
+
+@dataclass(slots=True)
+class PipelineRun:
+    """One run. What it shows depends on the time."""
+
+    id: str
+    pipeline: str
+    parameters: Mapping[str, str]
+    invoked_by: Mapping[str, str]
+    created_at: datetime
+    begins_at: datetime
+    ends_at: datetime
+    outcome: str
+    message: str
+    returns: Any
+    visible_at: datetime
+    cancel_at: datetime | None = None
+    group: str = ""
+
+    def status(self, now: datetime) -> str:
+        if self.cancel_at is not None and self.cancel_at < self.ends_at and now >= self.cancel_at:
+            return "Canceling" if now < self.cancel_at + timedelta(seconds=1) else "Cancelled"
+        if now >= self.ends_at:
+            return self.outcome
+        return "InProgress" if now >= self.begins_at else "Queued"
+
+    def ended_at(self) -> datetime:
+        if self.cancel_at is not None and self.cancel_at < self.ends_at:
+            return self.cancel_at + timedelta(seconds=1)
+        return self.ends_at
+
+    def updated_at(self, now: datetime) -> datetime:
+        moments = [self.created_at, self.begins_at, self.cancel_at, self.ended_at()]
+        return max(moment for moment in moments if moment is not None and moment <= now)
+
+
+@dataclass(slots=True)
+class Factory:
+    """One data factory: what is declared, and all that ever ran."""
+
+    pipelines: dict[str, Pipeline] = field(default_factory=dict)
+    runs: dict[str, PipelineRun] = field(default_factory=dict)
