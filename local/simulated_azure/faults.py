@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from local.simulated_azure.messages import LostError, Response, answer, problem
@@ -26,7 +27,7 @@ _CODES = {
 
 @dataclass(slots=True)
 class Fault:
-    """`operation` is like `data_factory.create_run`, or ends in `*`. One of `status`, `lost`, `hide_seconds`,
+    """`operation` is like `data_factory.create_run`, with `*` for any part. One of `status`, `lost`, `hide_seconds`,
     `same_id` and `no_status` says what goes wrong; `times` how often, `chance` with which probability.
     """
 
@@ -43,8 +44,7 @@ class Fault:
     chance: float = 1.0
 
     def fits(self, operation: str) -> bool:
-        name = self.operation
-        return operation.startswith(name[:-1]) if name.endswith("*") else operation == name
+        return fnmatchcase(operation, self.operation)
 
     def response(self) -> Response | None:
         """The answer in place of the service's own. Raises LostError when there is none at all."""

@@ -49,7 +49,7 @@ def decide(run: Run, now: datetime, intent_id: str, patience: Patience) -> tuple
     """
     if run.status is not RunStatus.RUNNING:
         return run, None
-    run = _concluded(run, now, patience)
+    run = _concluded(run, now)
     if run.status is not RunStatus.RUNNING:
         return run, None
     for step in run.steps:
@@ -77,25 +77,22 @@ def next_due(run: Run, patience: Patience) -> datetime | None:
     return min((due for step in run.steps if (due := _step_due(run, step, patience)) is not None), default=None)
 
 
-def _concluded(run: Run, now: datetime, patience: Patience) -> Run:
+def _concluded(run: Run, now: datetime) -> Run:
     for step in run.steps:
-        run = _step_concluded(run, step, now, patience)
+        run = _step_concluded(run, step, now)
     run = _skipped(run, now)
     if all(step.status in FINAL_STEP for step in run.steps):
         return _finished(run, now)
     return run
 
 
-def _step_concluded(run: Run, step: Step, now: datetime, patience: Patience) -> Run:
+def _step_concluded(run: Run, step: Step, now: datetime) -> Run:
     match step.status:
         case StepStatus.WAITING:
             if run.cancel_requested_at:
                 return step_event(run, step, "cancel", now, due_at=None)
             if _overdue(run, step, now):
                 return step_event(run, step, "fail", now, error=_put_off_too_long(run, step), due_at=None)
-        case StepStatus.STARTING:
-            if _overdue(run, step, now - timedelta(seconds=patience.lease_seconds + patience.grace_seconds)):
-                return step_event(run, step, "fail", now, error=_never_clear(step), due_at=None)
         case StepStatus.RUNNING:
             return _running_concluded(run, step, now)
     return run
@@ -238,11 +235,6 @@ def _put_off_too_long(run: Run, step: Step) -> Error:
     seconds = run.step_definition(step.name).timeout_seconds
     last = f" The last answer was: {step.error.message}" if step.error else ""
     return Error("timeout", f"The job could not be started within its timeout of {seconds:g} seconds.{last}")
-
-
-def _never_clear(step: Step) -> Error:
-    last = f" The last answer was: {step.error.message}" if step.error else ""
-    return Error("unclear_start", f"Whether the job was started could not be learned. Look at its service.{last}")
 
 
 def _with_wake(run: Run, now: datetime, patience: Patience) -> Run:

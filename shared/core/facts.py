@@ -191,10 +191,20 @@ def _started(
             due = now + timedelta(seconds=backoff_seconds(0, first=2))
             return run.with_step(replace(step, intent=unclear, due_at=due, tries=0, error=fact.error))
         case LookFailed():
-            later = now + _wait(fact.after_seconds, step.tries)
-            return run.with_step(replace(step, due_at=later, tries=step.tries + 1, error=fact.error))
+            return _look_failed(run, step, fact, now, patience)
         case NotFound():
             return _looked_in_vain(run, step, fact, now, patience)
+
+
+def _look_failed(run: Run, step: Step, fact: LookFailed, now: datetime, patience: Patience) -> Run:
+    """No verdict, so it is tried again; until long after the timeout, when somebody must be told."""
+    timeout = run.step_definition(step.name).timeout_seconds + patience.lease_seconds + patience.grace_seconds
+    if step.began_at is not None and now >= step.began_at + timedelta(seconds=timeout):
+        text = "Whether the job was started could not be learned. Look at its service. The last answer was:"
+        error = Error("unclear_start", f"{text} {fact.error.message}")
+        return step_event(run, step, "fail", now, error=error, intent=None, due_at=None)
+    later = now + _wait(fact.after_seconds, step.tries)
+    return run.with_step(replace(step, due_at=later, tries=step.tries + 1, error=fact.error))
 
 
 def _looked_in_vain(run: Run, step: Step, fact: NotFound, now: datetime, patience: Patience) -> Run:

@@ -57,7 +57,8 @@ def _fire(world: World, chain: Chain, progress: Progress | None) -> None:
     due = due_times(chain.schedule, progress.done_until, now)
     if not due:
         return
-    *missed, latest = due
+    *earlier, latest = due
+    missed = [time for time in earlier if world.runs.run_of(chain.name, scheduled_cause(time)) is None]
     if missed:
         say("schedule_missed", level=logging.WARNING, chain=chain.name, times=len(missed), first=missed[0])
     trigger = Trigger(type="schedule", time=latest, missed=tuple(missed))

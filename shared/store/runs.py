@@ -155,8 +155,11 @@ class RunStore:
         chain = chain_of(run_id)
         if chain is None:
             return True
-        row = Row(_partition(chain), _run_key(run_id), _VOID)
-        return self._table.write([Insert(row)]) is not None
+        stone = Row(_partition(chain), _run_key(run_id), _VOID)
+        if self._table.write([Insert(stone)]) is not None:
+            return True
+        there = self._table.get(stone.partition, stone.key)
+        return there is None or there.data == _VOID
 
     def newest(self, *, status: RunStatus | None, limit: int, cursor: str | None) -> RunPage:
         """Runs of all chains. `status` filters; a page may then be short and still have a cursor."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -111,15 +112,15 @@ class Scheduler:
 
     def _jump(self, end: float) -> bool:
         """Lets time go on to whatever is next; False when the end is reached first."""
-        thaw = min((call.frozen_until for call in self._calls), default=end)
-        due = self._timers[0][0] if self._timers else end
+        thaw = min((call.frozen_until for call in self._calls), default=math.inf)
+        due = self._timers[0][0] if self._timers else math.inf
         if min(thaw, due) > end:
             self.seconds = max(self.seconds, end)
             return False
         self.seconds = max(self.seconds, min(thaw, due))
         while self._timers and self._timers[0][0] <= self.seconds:
             heapq.heappop(self._timers)[2]()
-        return bool(self._calls or self._timers)
+        return True
 
     def _resume(self, call: Call) -> None:
         error: BaseException | None = None

@@ -170,10 +170,21 @@ def test_a_start_that_never_becomes_clear_ends_and_says_so() -> None:
     driver = Driver(a_run(a_step("load", timeout_seconds=100)))
     driver.decide(0)
     unclear(driver, 1)
-    driver.decide(100 + PATIENCE.lease_seconds + 120)
+    late = 100 + PATIENCE.lease_seconds + 120
+    assert driver.decide(late) == FindJob("load")
+    driver.tell(LookFailed(step="load", intent=driver.intent(), error=Error("forbidden", "no")), late)
     error = driver.step().error
     assert error is not None
     assert error.code == "unclear_start"
+
+
+def test_a_start_that_nobody_looked_for_in_time_is_still_looked_for_before_it_is_given_up() -> None:
+    driver = Driver(a_run(a_step("load", timeout_seconds=100)))
+    driver.decide(0)
+    unclear(driver, 1)
+    assert driver.decide(5_000) == FindJob("load")
+    driver.tell(Started(step="load", intent=driver.intent(), job=a_job(), adopted=True), 5_000)
+    assert driver.decide(5_000) == StopJob("load")
 
 
 def test_a_failed_job_is_tried_again_after_its_delay_as_another_attempt() -> None:
