@@ -27,8 +27,8 @@ _CODES = {
 
 @dataclass(slots=True)
 class Fault:
-    """`operation` is like `data_factory.create_run`, with `*` for any part. One of `status`, `lost`, `hide_seconds`,
-    `same_id` and `no_status` says what goes wrong; `times` how often, `chance` with which probability.
+    """`operation` is like `data_factory.create_run`; `*` stands for any part. One of `status`, `lost`,
+    `hide_seconds`, `same_id` and `no_status` says what goes wrong; `times` how often, `chance` how probably.
     """
 
     operation: str

@@ -13,7 +13,7 @@ from typing import Any
 from shared.core.lifecycle import step_event
 from shared.core.outputs import checked_output
 from shared.core.run import Error, Job, Run, RunStatus, Step, StepStatus
-from shared.core.timing import STOP_LIMIT_SECONDS, Patience, backoff_seconds
+from shared.core.timing import MOST_FAILED_LOOKS, STOP_LIMIT_SECONDS, Patience, backoff_seconds
 
 
 class Verdict(StrEnum):
@@ -191,15 +191,15 @@ def _started(
             due = now + timedelta(seconds=backoff_seconds(0, first=2))
             return run.with_step(replace(step, intent=unclear, due_at=due, tries=0, error=fact.error))
         case LookFailed():
-            return _look_failed(run, step, fact, now, patience)
+            return _look_failed(run, step, fact, now)
         case NotFound():
             return _looked_in_vain(run, step, fact, now, patience)
 
 
-def _look_failed(run: Run, step: Step, fact: LookFailed, now: datetime, patience: Patience) -> Run:
-    """No verdict, so it is tried again; until long after the timeout, when somebody must be told."""
-    timeout = run.step_definition(step.name).timeout_seconds + patience.lease_seconds + patience.grace_seconds
-    if step.began_at is not None and now >= step.began_at + timedelta(seconds=timeout):
+def _look_failed(run: Run, step: Step, fact: LookFailed, now: datetime) -> Run:
+    """No verdict, so it is tried again; until the timeout is over and look after look has failed."""
+    timeout = timedelta(seconds=run.step_definition(step.name).timeout_seconds)
+    if step.began_at is not None and now >= step.began_at + timeout and step.tries >= MOST_FAILED_LOOKS:
         text = "Whether the job was started could not be learned. Look at its service. The last answer was:"
         error = Error("unclear_start", f"{text} {fact.error.message}")
         return step_event(run, step, "fail", now, error=error, intent=None, due_at=None)

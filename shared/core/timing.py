@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STOP_LIMIT_SECONDS = 1_800  # a cancelled job that has not confirmed by then is given up on
+MOST_FAILED_LOOKS = 10  # in a row, after its timeout, before a start of unknown outcome is given up on
 MISSING_SECONDS = 900  # a job that its service's lists have not shown by then is lost
 
 

@@ -97,6 +97,7 @@ class Simulation:
         self.severity = self.chance.choice([0.0, 0.3, 1.0, 1.0, 3.0])
         self.callers: list[Caller] = []
         self.cancelled: set[str] = set()
+        self.others: set[str] = set()
         self.poison: list[str] = []
         self.errors: list[BaseException] = []
         self._bits = random.Random(self.chance.getrandbits(64))
@@ -171,6 +172,8 @@ class Simulation:
             when = self.chance.uniform(0, self.bad_until * 0.8)
             for _ in range(self.chance.choice([1, 1, 2, 3])):
                 self.scheduler.at(when + self.chance.random() * 5, lambda c=caller: self._call(c))  # type: ignore[misc]
+        for _ in range(self.chance.choice([0, 5, 30])):
+            self.scheduler.at(self.chance.uniform(0, self.bad_until), self._others_refresh)
         for _ in range(self.chance.choice([0, 0, 1, 2])):
             self.scheduler.at(self.chance.uniform(10, self.bad_until), self._cancel_any)
 
@@ -204,8 +207,20 @@ class Simulation:
     def _tick(self, at: float) -> None:
         times = 0 if self.chance.random() < self.luck(0.2) else 2 if self.chance.random() < self.luck(0.2) else 1
         for _ in range(times):
-            chains = self.chains if at < self.bad_until + 300 else []  # later, no schedule brings new runs
-            self._spawn(f"tick {at:.0f}", lambda world: tick(world, chains), self._heard)
+            self._spawn(f"tick {at:.0f}", lambda world: tick(world, self._declared()), self._heard)
+
+    def _declared(self) -> list[Chain]:
+        """In the end no schedule brings new runs."""
+        return self.chains if self.scheduler.seconds < self.bad_until + 300 else []
+
+    def _others_refresh(self) -> None:
+        """Somebody else refreshes a model, when it is not busy."""
+        models = self.azure.power_bi.workspaces["w"]
+        model = models[self.chance.choice(sorted(models))]
+        if all(refresh.status(self.scheduler.now()) != "Unknown" for refresh in model.refreshes):
+            kind = self.chance.choice(["Scheduled", "ViaApi", "ViaEnhancedApi", "ViaEnhancedApi"])
+            body = {"type": "full"} if kind == "ViaEnhancedApi" else None
+            self.others.add(self.azure.power_bi.begin(model, kind, body).id)
 
     def _call(self, caller: Caller) -> None:
         def work(world: World) -> None:

@@ -20,7 +20,7 @@ from shared.core.facts import (
 )
 from shared.core.outputs import MAX_OUTPUT_CHARACTERS
 from shared.core.run import Error, RunStatus, StepStatus
-from shared.core.timing import STOP_LIMIT_SECONDS
+from shared.core.timing import MOST_FAILED_LOOKS, STOP_LIMIT_SECONDS
 from tests.unit.core.example import PATIENCE, Driver, a_job, a_run, a_step, at
 
 BUSY = Error("busy", "Another refresh is executing.")
@@ -170,9 +170,10 @@ def test_a_start_that_never_becomes_clear_ends_and_says_so() -> None:
     driver = Driver(a_run(a_step("load", timeout_seconds=100)))
     driver.decide(0)
     unclear(driver, 1)
-    late = 100 + PATIENCE.lease_seconds + 120
-    assert driver.decide(late) == FindJob("load")
-    driver.tell(LookFailed(step="load", intent=driver.intent(), error=Error("forbidden", "no")), late)
+    for looks in range(MOST_FAILED_LOOKS + 1):
+        late = 200 + 100 * looks
+        assert driver.decide(late) == FindJob("load")
+        driver.tell(LookFailed(step="load", intent=driver.intent(), error=Error("forbidden", "no")), late)
     error = driver.step().error
     assert error is not None
     assert error.code == "unclear_start"
