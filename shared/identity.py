@@ -136,9 +136,12 @@ def _told(error: Exception, what: str) -> BatonError:
     from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
     text = _without_noise(str(error))
-    if isinstance(error, ServiceRequestError | ServiceResponseError):
+    causes = (error, error.__cause__, error.__context__)  # azure-identity wraps what the connection raised
+    if any(isinstance(cause, ServiceRequestError | ServiceResponseError) for cause in causes):
         return TryLaterError("identity_unreachable", f"No answer when asking for a token for {what}: {text}")
     number = _AADSTS.search(text)
+    if "double check your tenant name" in text:  # where the client library keeps Entra's own words to itself
+        return RefusedError("unauthorized", f"{_REMEDIES['90002']} {what}.")
     if number is None:
         status = re.search(r"\b(5\d\d|429),", text)
         if status:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from shared.core.facts import given_up
+from shared.core.apply import given_up
 from shared.core.lifecycle import run_event, step_event
 from shared.core.run import FINAL_STEP, Error, Intent, Run, RunStatus, Step, StepStatus, Stop
 from shared.core.templates import TemplateError, render

@@ -7,16 +7,18 @@ What a template sees:
 `run` - `{id, chain, created_at}`.
 
 A text that is one `{{ expression }}` gives the expression's value with its type; any other text gives text.
-Values are data: what they hold is never rendered again.
+Values are data: what they hold is never rendered again. Times have two filters of their own: `shift(days=-1)` and
+`in_zone('Europe/Berlin')`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from jinja2 import Environment, nodes
@@ -170,9 +172,21 @@ def _environment() -> Environment:
     environment = Bounded(undefined=StrictUndefined, autoescape=False)
     for name in ("cycler", "joiner", "lipsum", "namespace", "dict"):
         environment.globals.pop(name, None)
+    environment.filters["shift"] = _shift
+    environment.filters["in_zone"] = _in_zone
     for name in ("center", "format", "indent", "pprint", "random", "xmlattr"):
         environment.filters.pop(name, None)
     return environment
+
+
+def _shift(time: datetime, **by: float) -> datetime:
+    """`trigger.time | shift(days=-1)`: yesterday."""
+    return time + timedelta(**by)
+
+
+def _in_zone(time: datetime, zone: str) -> datetime:
+    """`trigger.time | in_zone('Europe/Berlin')`: what clocks show there."""
+    return time.astimezone(ZoneInfo(zone))
 
 
 @lru_cache(maxsize=512)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from shared.core.apply import apply
 from shared.core.decide import StartJob, decide
 from shared.core.errors import BatonError
-from shared.core.facts import Fact, SlotGranted, Started, apply
+from shared.core.facts import Fact, SlotGranted, Started
 from shared.core.pace import KEPT_DURATIONS
 from shared.core.run import Run, RunStatus, Step, StepStatus
 from shared.relay.messages import AdvanceMessage, to_body

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.core.apply import apply
 from shared.core.decide import Effect, decide
 from shared.core.definition import Chain, Connection, StepDefinition
-from shared.core.facts import Fact, Observation, Observed, Started, Verdict, apply
+from shared.core.facts import Fact, Observation, Observed, Started, Verdict
 from shared.core.ids import run_id
 from shared.core.run import Job, Run, Step, Trigger, new_run
 from shared.core.timing import Patience
