@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PYTHON313 := $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python "$(PYTHON)"; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help setup demo run check test lint types format schema worker-env azurite clean
+.PHONY: help setup demo run check test lint types format schema worker-env azurite simulate clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,7 +56,12 @@ schema: $(BIN)/.run ## write chains.schema.json anew
 	$(BIN)/python -m shared.chains_file.schema > chains.schema.json
 
 test: $(BIN)/.dev azurite worker-env lint types ## everything: style, types and all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4
+
+SEEDS ?= 1000
+FIRST ?= 1
+simulate: $(BIN)/.dev ## play SEEDS seeds of bad luck, from FIRST on
+	$(BIN)/python -m tests.simulation $(SEEDS) $(FIRST)
 
 clean: ## remove what the other targets made
 	rm -rf .venv .venv313 .tools .baton .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -23,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     run = commands.add_parser("run", help="host your chains here, against real Azure")
     run.add_argument("--port", type=int, default=DEFAULT_PORT)
     run.set_defaults(act=_run)
+    key = commands.add_parser("key", help="print the key that callers of `run` need")
+    key.set_defaults(act=_key)
     check = commands.add_parser("check", help="check the chains file")
     check.set_defaults(act=_check)
     told = parser.parse_args(arguments)
@@ -51,12 +53,19 @@ def _run(told: argparse.Namespace) -> int:
             return 1
         keys = local_keys(ROOT)
         print(f"Baton listens on http://127.0.0.1:{told.port}/api; its keys are in .baton/keys.json:")
-        print(f"  curl -H 'x-functions-key: {keys.function}' http://127.0.0.1:{told.port}/api/health")
+        print(f'  curl -H "x-functions-key: $(python -m local key)" http://127.0.0.1:{told.port}/api/health')
         storage = open_storage(Settings.from_mapping(mapping))
         run_host(ROOT, storage=storage, settings=mapping, port=told.port, keys=keys)
     except (ConfigurationError, SettingsError, SetupError) as error:
         print(error, file=sys.stderr)
         return 1
+    return 0
+
+
+def _key(told: argparse.Namespace) -> int:  # noqa: ARG001
+    from local.configuration import local_keys
+
+    print(local_keys(ROOT).function)
     return 0
 
 

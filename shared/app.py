@@ -5,6 +5,7 @@ Importing this module costs next to nothing; what is heavy is imported when the 
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import threading
@@ -68,6 +69,7 @@ def build(
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
 
+    logging.getLogger("azure").setLevel(logging.WARNING)  # else every storage call is logged with its headers
     now = clock or utc_now
     reach = Reach(
         settings=settings, identities=Identities(settings), session=session or requests.Session(), clock=now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -10,9 +11,11 @@ from typing import Any
 from shared.chains_file.mistakes import Mistakes, Path, nearest
 from shared.chains_file.shape import ChainHeadShape, RefreshShape, ScheduleShape, StepShape
 from shared.core.templates import check as check_template
+from shared.core.values import value_problem
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 UNKNOWN = "?"  # stands for a connection that has been reported already
+MOST_DEFINED_CHARACTERS = 100_000
 MOST_SECONDS = 7 * 86_400
 _OWN_FIELDS = {
     "data_factory": ("pipeline", "parameters", "correlation"),
@@ -145,6 +148,19 @@ def _check_refresh(path: Path, refresh: RefreshShape, mistakes: Mistakes) -> Non
     if refresh.commit_mode == "partialBatch" and refresh.apply_refresh_policy is not False:
         text = "must be false with commit_mode partialBatch: the service refuses the pair"
         mistakes.add((*path, "apply_refresh_policy"), text)
+
+
+def check_size(path: Path, steps: Mapping[str, StepShape], mistakes: Mistakes) -> None:
+    """Every run carries its definition, as JSON."""
+    for name, step in steps.items():
+        problem = value_problem(step.parameters)
+        if problem is not None:
+            mistakes.add((*path, name, "parameters"), problem)
+    size = sum(len(json.dumps(step.parameters, default=str)) for step in steps.values())
+    if size > MOST_DEFINED_CHARACTERS:
+        mistakes.add(
+            path, f"the steps' parameters come to {size:,} characters; {MOST_DEFINED_CHARACTERS:,} are allowed"
+        )
 
 
 def check_templates(

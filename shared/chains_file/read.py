@@ -13,6 +13,7 @@ from shared.chains_file.checks import (
     UNKNOWN,
     ancestors,
     check_schedule,
+    check_size,
     check_step,
     check_steps,
     check_templates,
@@ -32,6 +33,7 @@ from shared.core.definition import (
     StepDefinition,
 )
 from shared.core.ids import CHAIN_NAME
+from shared.core.values import value_problem
 
 T = TypeVar("T")
 _PARTS = ("connections", "credentials", "chains")
@@ -162,7 +164,10 @@ class _File:
     def _check_head(self, path: Path, head: shape.ChainHeadShape) -> None:
         if head.overlap == "skip" and head.max_running is None:
             self._mistakes.add((*path, "overlap"), "has no meaning without max_running; add max_running: 1")
-        for name in head.parameters:
+        for name, parameter in head.parameters.items():
+            problem = value_problem(parameter.default) if parameter is not None else None
+            if problem is not None:
+                self._mistakes.add((*path, "parameters", name, "default"), problem)
             if not name.isidentifier():
                 self._mistakes.add(
                     (*path, "parameters", name), "a parameter's name has letters, digits and _ only"
@@ -186,6 +191,7 @@ class _File:
             if step is not None:
                 found[name] = step
         check_steps(inner, found, raw.keys(), self._mistakes)
+        check_size(inner, found, self._mistakes)
         return found
 
     def _step(

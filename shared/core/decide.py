@@ -7,6 +7,7 @@ learned into the run as a fact, and asks again, until there is nothing left to d
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -16,6 +17,8 @@ from shared.core.lifecycle import run_event, step_event
 from shared.core.run import FINAL_STEP, Error, Intent, Run, RunStatus, Step, StepStatus, Stop
 from shared.core.templates import TemplateError, render
 from shared.core.timing import STOP_LIMIT_SECONDS, Patience
+
+MAX_PARAMETERS_CHARACTERS = 65_536  # of one step, as JSON, when its templates have been rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,10 @@ def _intended(run: Run, step: Step, now: datetime, intent_id: str) -> Run:
         return step_event(run, step, "fail", now, error=Error("template_error", str(error)), due_at=None)
     if definition.correlation is not None:
         parameters = {**parameters, definition.correlation: correlation_of(run, step)}
+    size = len(json.dumps(parameters))
+    if size > MAX_PARAMETERS_CHARACTERS:
+        text = f"parameters come to {size:,} characters of JSON; {MAX_PARAMETERS_CHARACTERS:,} are allowed"
+        return step_event(run, step, "fail", now, error=Error("template_error", text), due_at=None)
     intent = Intent(id=intent_id, at=now, parameters=parameters)
     return step_event(run, step, "intend", now, intent=intent, began_at=step.began_at or now, due_at=None)
 

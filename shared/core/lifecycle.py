@@ -15,6 +15,8 @@ from shared.core.run import FINAL_STEP, Error, Run, RunStatus, Step, StepStatus,
 StepEvent = Literal["intend", "start", "put_off", "succeed", "retry", "fail", "cancel", "skip"]
 RunEvent = Literal["succeed", "fail", "cancel"]
 
+MOST_MESSAGE_CHARACTERS = 1_500
+
 _S = StepStatus
 
 STEP_TABLE: dict[tuple[StepStatus, StepEvent], StepStatus] = {
@@ -58,6 +60,7 @@ def step_event(
     after = STEP_TABLE.get((step.status, event))
     if after is None:
         raise IllegalTransitionError(f"run {run.id}: step {step.name} is {step.status}, which allows no {event}")
+    error = error and _short(error)
     changed = replace(step, status=after, error=error, **changes)
     if after in FINAL_STEP and changed.finished_at is None:
         changed = replace(changed, finished_at=now)
@@ -86,6 +89,13 @@ def run_event(run: Run, event: RunEvent, now: datetime, *, error: Error | None =
         number=run.transitions + 1, at=now, step=None, event=event, before=run.status, after=after, error=error
     )
     return _noted(ended, transition)
+
+
+def _short(error: Error) -> Error:
+    """A run carries the errors of all its steps: each has its limit."""
+    if len(error.message) <= MOST_MESSAGE_CHARACTERS:
+        return error
+    return Error(error.code, f"{error.message[: MOST_MESSAGE_CHARACTERS - 1]}…")
 
 
 def _noted(run: Run, transition: Transition) -> Run:

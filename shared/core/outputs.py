@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from shared.core.run import Error
+from shared.core.values import value_problem
 
 MAX_OUTPUT_CHARACTERS = 32_768  # one step's output, as JSON
 MAX_OUTPUTS_CHARACTERS = 131_072  # all of a run's
@@ -14,6 +15,9 @@ MAX_OUTPUTS_CHARACTERS = 131_072  # all of a run's
 
 def checked_output(output: Any, others: Iterable[Any]) -> Error | None:
     """None when a run can carry the output beside the others, else the error that its step fails with."""
+    problem = value_problem(output)
+    if problem is not None:
+        return Error("output_unusable", f"The job succeeded, but what it returned {problem}.")
     size = _size(output)
     if size > MAX_OUTPUT_CHARACTERS:
         return Error(

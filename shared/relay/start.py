@@ -10,6 +10,7 @@ from typing import Any
 from shared.core.definition import Chain
 from shared.core.ids import run_id
 from shared.core.run import Run, Trigger, new_run
+from shared.core.values import value_problem
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.world import World, say
@@ -77,15 +78,14 @@ def start(
 
 def checked_parameters(chain: Chain, said: Mapping[str, Any]) -> dict[str, Any]:
     """What was said, over the defaults. Raises BadParametersError with all mistakes."""
-    mistakes = [f"parameters.{name}: chain {chain.name!r} has no such parameter" for name in said if
-                name not in chain.parameters]  # fmt: skip
-    mistakes += [
-        f"parameters.{name}: is required"
-        for name, parameter in chain.parameters.items()
-        if parameter.required and name not in said
-    ]
-    if len(json.dumps(dict(said))) > MAX_PARAMETERS_CHARACTERS:
-        mistakes.append(f"parameters: over {MAX_PARAMETERS_CHARACTERS:,} characters of JSON; send a reference")
+    unknown = [name for name in said if name not in chain.parameters]
+    missing = [name for name, declared in chain.parameters.items() if declared.required and name not in said]
+    problems = {name: value_problem(value) for name, value in said.items() if name in chain.parameters}
+    mistakes = [f"parameters.{name}: chain {chain.name!r} has no such parameter" for name in unknown]
+    mistakes += [f"parameters.{name}: is required" for name in missing]
+    mistakes += [f"parameters.{name}: {problem}" for name, problem in problems.items() if problem]
+    if not mistakes and len(json.dumps(dict(said))) > MAX_PARAMETERS_CHARACTERS:
+        mistakes = [f"parameters: over {MAX_PARAMETERS_CHARACTERS:,} characters of JSON; send a reference"]
     if mistakes:
         raise BadParametersError(tuple(mistakes))
     return {name: said.get(name, parameter.default) for name, parameter in chain.parameters.items()}

@@ -91,6 +91,11 @@ def test_a_run_can_be_read_while_it_runs_and_afterwards(running: HostProcess) ->
         (b'{"parameters": {"regoin": 1}, "extra": 2}', ["extra"]),
         (b'{"parameters": {"regoin": 1, "other": 2}}', ["parameters.regoin", "parameters.other"]),
         (b'{"parameters": {"region": NaN}}', []),
+        (b'{"parameters": {"region": 1e999}}', ["parameters.region"]),
+        (b'{"parameters": {"region": "\\ud800"}}', ["parameters.region"]),
+        (b'{"parameters": {"region": ' + b"[" * 300 + b"]" * 300 + b"}}", ["parameters.region"]),
+        (b"[" * 100_000, []),
+        (b"\xff\xfe", []),
     ],
 )
 def test_a_start_with_a_bad_body_is_refused_with_all_that_is_wrong(

@@ -146,6 +146,8 @@ def test_the_schema_refuses_what_the_types_refuse() -> None:
         ("type: client_secret", "type: refresh_token", "credentials.ci.type: refresh_token is not supported yet"),
         ("  sales:", "  ../x:", "chains.../x: a name has letters"),
         ("dataset: " + GUID, "pipeline: P", "chains.sales.steps.refresh.pipeline: a step at a power_bi connection has"),
+        ("{default: emea}", "{default: .inf}", "chains.sales.parameters.region.default: holds a number that JSON has no"),
+        ("n: [1]", "n: [.nan]", "chains.sales.steps.load.parameters: holds a number that JSON has no word for"),
         ("connections:", "conections:", "conections: unknown field; did you mean 'connections'?"),
         ("max_running: 2", "max_running: 2\n    max_running: 3", "chains.sales.max_running: stands twice; the first is on"),
     ],
