@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from shared.core.values import value_problem
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.world import World, say
+from shared.storage.base import StorageError
 from shared.store.runs import Slots
 
 MOST_WAITING = 1_000
@@ -60,20 +62,25 @@ def start(
     """
     known = world.runs.run_of(chain.name, cause) if cause else None
     if known is None:
-        parameters = checked_parameters(chain, said)
-        known, created = _created(world, chain, trigger, parameters, cause)
-    else:
-        created = False
-    if created and inline:
-        run = advance(world, known)
-    else:
-        if created:
-            world.queue.send(to_body(AdvanceMessage(known)))
-        held = world.runs.load(known)
-        run = held.run if held else None
-    if run is None:
+        made = _created(world, chain, trigger, checked_parameters(chain, said), cause)
+        if isinstance(made, Run):
+            return _set_going(world, made, inline=inline), True
+        known = made
+    held = world.runs.load(known)
+    if held is None:
         raise LookupError(f"run {known} was created, and is not there")
-    return run, created
+    return held.run, False
+
+
+def _set_going(world: World, run: Run, *, inline: bool) -> Run:
+    """The run is accepted, whatever happens now: what storage keeps from being done here, the timer has done."""
+    try:
+        if inline:
+            return advance(world, run.id) or run
+        world.queue.send(to_body(AdvanceMessage(run.id)))
+    except StorageError as error:
+        say("start_left_to_timer", level=logging.ERROR, run=run.id, why=error)
+    return run
 
 
 def checked_parameters(chain: Chain, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +100,8 @@ def checked_parameters(chain: Chain, said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _created(
     world: World, chain: Chain, trigger: Trigger, parameters: Mapping[str, Any], cause: str | None
-) -> tuple[str, bool]:
+) -> Run | str:
+    """The new run, or the id of the one that the cause has already."""
     new_id = run_id(chain.name, world.now(), world.random_bits())
     now = world.now()
     world.runs.announce(new_id, now + timedelta(seconds=world.patience.revive_seconds), now)
@@ -103,13 +111,14 @@ def _created(
         run = new_run(
             id=new_id, definition=chain, trigger=trigger, parameters=parameters, now=world.now(), queued=queued
         )
-        if world.runs.create(run, cause or f"run {new_id}", slots) is not None:
+        held = world.runs.create(run, cause or f"run {new_id}", slots)
+        if held is not None:
             say("run_created", run=new_id, trigger=trigger.type, queued=queued or None)
-            return new_id, True
+            return held.run
         known = world.runs.run_of(chain.name, cause) if cause else None
         if known is not None:
             world.runs.withdraw(new_id)
-            return known, False
+            return known
     world.runs.withdraw(new_id)
     raise TooManyWaitingError(f"Chain {chain.name!r} is being started too often at once; try again.")
 

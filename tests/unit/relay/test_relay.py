@@ -14,6 +14,7 @@ from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError
 from shared.relay.tick import tick
+from shared.storage.base import StorageUnavailableError
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
 
 LOST = UnclearError("no_answer", "The response was lost.")
@@ -184,6 +185,15 @@ def test_a_run_accepted_by_a_process_that_died_at_once_is_found_by_the_timer(sma
     assert statuses(small, pointer.run_id) == {"load": "starting"}
     small.pass_time(400, ticks=())
     assert statuses(small, pointer.run_id) == {"load": "running"}
+    assert list(small.service.jobs) == ["job-1"]
+
+
+def test_an_accepted_run_is_not_refused_because_storage_failed_afterwards(small: SmallWorld) -> None:
+    small.service.start_fails = [StorageUnavailableError("gone for a moment")]  # type: ignore[list-item]
+    run = small.start(a_chain(a_step("load")))
+    assert run.status is RunStatus.RUNNING
+    small.pass_time(400, ticks=())
+    assert statuses(small, run.id) == {"load": "running"}
     assert list(small.service.jobs) == ["job-1"]
 
 
