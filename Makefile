@@ -56,7 +56,7 @@ schema: $(BIN)/.run ## write chains.schema.json anew
 	$(BIN)/python -m shared.chains_file.schema > chains.schema.json
 
 test: $(BIN)/.dev azurite worker-env lint types ## everything: style, types and all tests
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 SEEDS ?= 1000
 FIRST ?= 1
