@@ -25,11 +25,11 @@ CALLS: dict[str, Callable[[AzureStorage], object]] = {
     "delete": lambda storage: storage.table("rows").write([Delete("p", "k", "etag")]),
     "batch": lambda storage: storage.table("rows").write([Upsert(Row("p", "k", "")), Delete("p", "l")]),
     "scan": lambda storage: storage.table("rows").scan("p"),
-    "send": lambda storage: storage.queue("work").send("x"),
-    "receive": lambda storage: storage.queue("work").receive(),
-    "remove": lambda storage: storage.queue("work").delete(MESSAGE),
-    "hide": lambda storage: storage.queue("work").hide(MESSAGE, 1),
-    "length": lambda storage: storage.queue("work").length(),
+    "send": lambda storage: storage.queue("jobs").send("x"),
+    "receive": lambda storage: storage.queue("jobs").receive(),
+    "remove": lambda storage: storage.queue("jobs").delete(MESSAGE),
+    "hide": lambda storage: storage.queue("jobs").hide(MESSAGE, 1),
+    "length": lambda storage: storage.queue("jobs").length(),
 }
 QUEUE_CALLS = ("send", "receive", "remove", "hide", "length")
 every_call = pytest.mark.parametrize("call", CALLS)

@@ -40,7 +40,7 @@ def test_the_short_form_for_the_emulator_is_understood(text: str) -> None:
             CALLS[call](storage)
     assert {url.split("(")[0].split("?")[0] for url in asked} == {
         "http://127.0.0.1:10002/devstoreaccount1/rows",
-        "http://127.0.0.1:10001/devstoreaccount1/work/messages",
+        "http://127.0.0.1:10001/devstoreaccount1/jobs/messages",
     }
 
 
