@@ -16,8 +16,7 @@ from shared.ports import WatchedJob
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.watching import MOST_RACES, send_watch
-from shared.relay.world import World, say
-from shared.storage.base import StorageError
+from shared.relay.world import World, log, say
 from shared.store.places import HeldWatch, Watch
 
 OVERLAP = timedelta(minutes=2)  # updates may show late, and clocks differ
@@ -87,9 +86,9 @@ def _told_inline(world: World, key: str, job: WatchedJob, told: Observed | None)
             return True
         if told is not None and told.observation.verdict is Verdict.ACTIVE:
             world.places.update(key, replace(job, job=told.job))
-    except StorageError as error:
+    except Exception:  # noqa: BLE001
         # One run's trouble must not keep the others waiting; the job stays watched, so it is told again.
-        say("tell_failed", level=logging.ERROR, run=job.run_id, step=job.step, why=error)
+        log.exception("action=tell_failed run=%s step=%s", job.run_id, job.step)
     return False
 
 

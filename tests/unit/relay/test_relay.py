@@ -8,13 +8,14 @@ import pytest
 from shared.core.definition import Parameter, Schedule
 from shared.core.errors import RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Verdict
+from shared.core.ids import newest_first
 from shared.core.run import Error, RunStatus, StepStatus
 from shared.core.timing import MISSING_SECONDS
 from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError
 from shared.relay.tick import tick
-from shared.storage.base import StorageUnavailableError
+from shared.storage.base import Row, StorageUnavailableError, Upsert
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
 
 LOST = UnclearError("no_answer", "The response was lost.")
@@ -351,6 +352,16 @@ def test_one_look_tells_about_every_job_of_a_place(small: SmallWorld) -> None:
     small.pass_time(10)
     assert {small.run(run_id).status for run_id in runs} == {RunStatus.SUCCEEDED}
     assert small.service.looks <= looks + 5
+
+
+def test_a_run_whose_row_cannot_be_read_does_not_hold_up_the_others(small: SmallWorld) -> None:
+    broken, good = small.start(a_chain(a_step("load"))), small.start(a_chain(a_step("load")))
+    row = Row("chain.sales", f"r.{newest_first(broken.id)}", "not what Baton wrote")
+    small.storage.table("baton").write([Upsert(row)])
+    small.service.end("job-1")
+    small.service.end("job-2")
+    small.pass_time(120, ticks=())
+    assert small.run(good.id).status is RunStatus.SUCCEEDED
 
 
 def test_a_run_is_finished_with_the_definition_that_it_started_with(small: SmallWorld) -> None:
