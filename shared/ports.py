@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from shared.core.definition import Connection, StepDefinition
@@ -31,6 +31,7 @@ class Order:
     ready_at: datetime | None
     correlation: str
     put_offs: int = 0  # how often in a row its start was put off
+    clocks_differ: timedelta = timedelta(seconds=30)  # how much earlier than its intent its job may have begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Service(Protocol):
         """Start a job, once. `send_before` says, just before the request leaves, whether it still may."""
 
     def find_started(self, order: Order) -> Sequence[Job]:
-        """Jobs that the order's start call may have made, likeliest first. None found is an empty answer."""
+        """Jobs that the order's start call may have made, the one nearest to the intent first; empty when none."""
 
     def observe(
         self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None

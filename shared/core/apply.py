@@ -26,7 +26,7 @@ from shared.core.facts import (
 )
 from shared.core.lifecycle import step_event
 from shared.core.outputs import checked_output
-from shared.core.run import Error, Job, Run, RunStatus, Step, StepStatus
+from shared.core.run import Error, Intent, Job, Run, RunStatus, Step, StepStatus
 from shared.core.timing import MOST_FAILED_LOOKS, STOP_LIMIT_SECONDS, Patience, backoff_seconds
 
 
@@ -91,11 +91,16 @@ def _look_failed(run: Run, step: Step, fact: LookFailed, now: datetime) -> Run:
 def _looked_in_vain(run: Run, step: Step, fact: NotFound, now: datetime, patience: Patience) -> Run:
     """Only after the grace period is "none was found" taken for "none was started"."""
     assert step.intent is not None
-    ended_at = step.intent.unclear_at or step.intent.at + timedelta(seconds=patience.lease_seconds)
-    if fact.looked_at >= ended_at + timedelta(seconds=patience.grace_seconds):
+    if fact.looked_at >= grace_ends(step.intent, patience):
         return step_event(run, step, "put_off", now, error=step.error, intent=None, due_at=None, tries=0)
     later = now + timedelta(seconds=backoff_seconds(step.tries + 1, first=2, most=30))
     return run.with_step(replace(step, due_at=later, tries=step.tries + 1))
+
+
+def grace_ends(intent: Intent, patience: Patience) -> datetime:
+    """From when on a look that shows no job means that there is none."""
+    ended_at = intent.unclear_at or intent.at + timedelta(seconds=patience.lease_seconds)
+    return ended_at + timedelta(seconds=patience.grace_seconds)
 
 
 def _running(run: Run, step: Step, job: Job, now: datetime) -> Run:

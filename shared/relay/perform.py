@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
+from shared.core.apply import grace_ends
 from shared.core.decide import Effect, FindJob, StartJob, StopJob, correlation_of, ready_at
 from shared.core.errors import RefusedError, TryLaterError, UnclearError
 from shared.core.facts import (
@@ -25,6 +27,10 @@ from shared.ports import Order, WatchedJob
 from shared.relay.watching import ensure_watch
 from shared.relay.world import World, say
 from shared.store.places import place_key
+
+# What began well before the intent is hardly ours: it is taken only when nothing nearer has shown up in time.
+NEAR = timedelta(seconds=2)
+FAR = timedelta(seconds=30)
 
 
 def perform(world: World, run: Run, effect: Effect) -> Fact:
@@ -64,8 +70,9 @@ def _start(world: World, run: Run, step: Step) -> Fact:
 
 def _find(world: World, run: Run, step: Step) -> Fact:
     intent = _intent(step)
-    order = _order(run, step, intent)
     looked_at = world.now()
+    last = looked_at >= grace_ends(intent, world.patience)
+    order = replace(_order(run, step, intent), clocks_differ=FAR if last else NEAR)
     try:
         found = world.service_of(order.definition).find_started(order)
     except (RefusedError, TryLaterError) as error:

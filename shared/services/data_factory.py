@@ -35,7 +35,6 @@ VERDICTS = {
     "Cancelled": Verdict.CANCELLED,
     "Canceled": Verdict.CANCELLED,  # an older spelling in the service's own documents
 }
-SKEW = timedelta(seconds=30)  # how far Baton's clock and the service's may differ
 WIDE_MARGIN = timedelta(minutes=10)
 MOST_PAGES = 1_000
 MOST_SINGLE_READS = 25
@@ -84,10 +83,10 @@ class DataFactory:
         return self._job(run_id, "Queued")
 
     def find_started(self, order: Order) -> Sequence[Job]:
-        since = order.intended_at - SKEW
+        since = order.intended_at - order.clocks_differ
         named = [{"operand": "PipelineName", "operator": "Equals", "values": [order.definition.pipeline or ""]}]
         runs = [run for run in self._query(since - WIDE_MARGIN, named) if _could_be(run, order, since)]
-        runs.sort(key=lambda run: str(run.get("runStart") or run.get("lastUpdated")))
+        runs.sort(key=lambda run: abs(_began(run) - order.intended_at))
         return [self._job(run["runId"], str(run.get("status") or "Queued")) for run in runs]
 
     def observe(
@@ -270,10 +269,13 @@ def _could_be(run: Mapping[str, Any], order: Order, since: datetime) -> bool:
         return bool(parameters.get(carrier) == order.correlation)
     if (run.get("invokedBy") or {}).get("invokedByType", "Manual") != "Manual":
         return False
-    began = time_of(run.get("runStart")) or time_of(run.get("lastUpdated")) or datetime.max.replace(tzinfo=UTC)
-    return began >= since and all(
+    return _began(run) >= since and all(
         name in parameters and same_parameter(value, parameters[name]) for name, value in order.parameters.items()
     )
+
+
+def _began(run: Mapping[str, Any]) -> datetime:
+    return time_of(run.get("runStart")) or time_of(run.get("lastUpdated")) or datetime.max.replace(tzinfo=UTC)
 
 
 def same_parameter(sent: Any, shown: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -33,7 +33,6 @@ VERDICTS = {
     "Disabled": Verdict.FAILED,
     "Cancelled": Verdict.CANCELLED,
 }
-SKEW = timedelta(seconds=30)  # how far Baton's clock and the service's may differ
 HISTORY = 60  # entries: as many as the service keeps at the least busy
 BUSY_SECONDS = 10.0
 
@@ -73,7 +72,7 @@ class PowerBi:
     def find_started(self, order: Order) -> Sequence[Job]:
         dataset = order.definition.dataset or ""
         kind = "ViaApi" if refresh_body(order.definition.refresh) is None else "ViaEnhancedApi"
-        earliest = order.intended_at - SKEW
+        earliest = order.intended_at - order.clocks_differ
         if order.ready_at is not None:  # one that began before the data was ready is never ours
             earliest = max(earliest, order.ready_at)
         entries = [
@@ -84,7 +83,7 @@ class PowerBi:
             and (began := time_of(entry.get("startTime"))) is not None
             and began >= earliest
         ]
-        entries.sort(key=lambda pair: pair[0])
+        entries.sort(key=lambda pair: abs(pair[0] - order.intended_at))
         return [self._job(dataset, entry["requestId"], _status(entry) or "Unknown") for _, entry in entries]
 
     def observe(

@@ -112,6 +112,17 @@ def test_a_refresh_that_began_before_the_data_was_ready_is_never_taken_for_ours(
     assert cloud.power_bi.find_started(order) == []
 
 
+def test_of_several_refreshes_the_one_nearest_to_the_intent_is_the_likeliest(cloud: Cloud) -> None:
+    cloud.model.seconds = 1
+    began = []
+    for _ in range(3):
+        began.append(cloud.azure.power_bi.begin(cloud.model, "ViaEnhancedApi", {"type": "full"}).id)
+        cloud.wait(10)
+    order = order_of(ENHANCED, {}, at=T0 + timedelta(seconds=11))
+    found = [job.id for job in cloud.power_bi.find_started(order)]
+    assert found == [began[1], began[2], began[0]]
+
+
 def test_somebody_elses_kind_of_refresh_is_not_ours(cloud: Cloud) -> None:
     cloud.azure.power_bi.begin(cloud.model, "Scheduled")
     assert cloud.power_bi.find_started(order_of(ENHANCED, {})) == []
