@@ -9,7 +9,6 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -88,7 +87,7 @@ def build(
     return Baton(settings=settings, world=world, root=root)
 
 
-def open_storage(settings: Settings, clock: Clock | None = None) -> Storage:
+def open_storage(settings: Settings) -> Storage:
     """The storage that AzureWebJobsStorage names: an account, or a file on one machine."""
     if settings.sqlite_path is not None:
         from shared.storage.sqlite import SqliteStorage
@@ -96,7 +95,7 @@ def open_storage(settings: Settings, clock: Clock | None = None) -> Storage:
         path = None if settings.sqlite_path == ":memory:" else Path(settings.sqlite_path)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        return SqliteStorage(path, clock=clock or utc_now)
+        return SqliteStorage(path, clock=utc_now)
     from shared.identity import storage_credential
     from shared.storage.azure import AzureStorage
 
@@ -109,12 +108,12 @@ def open_storage(settings: Settings, clock: Clock | None = None) -> Storage:
     )
 
 
-def baton(mapping: Mapping[str, str] | None = None) -> Baton:
+def baton() -> Baton:
     """The process's Baton, made at the first call from the environment."""
     global _made  # noqa: PLW0603
     with _lock:
         if _made is None:
-            settings = Settings.from_mapping(os.environ if mapping is None else mapping)
+            settings = Settings.from_mapping(os.environ)
             root = Path(__file__).resolve().parent.parent
             _made = build(settings, storage=open_storage(settings), root=root)
         return _made

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.core.definition import Credential
 from shared.core.errors import BatonError, RefusedError, TryLaterError
-from shared.settings import Settings
+from shared.settings import Settings, is_loopback
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
@@ -96,7 +96,7 @@ class Identities:
             credential.client_id or "",
             secret.reveal(),
             authority=authority,
-            disable_instance_discovery=_is_loopback(authority),
+            disable_instance_discovery=is_loopback(authority),
         )
         return Identity(inner, f"the app setting {name} (application {credential.client_id})")
 
@@ -122,14 +122,7 @@ def _developer_login() -> TokenCredential:
         ChainedTokenCredential,
     )
 
-    chain = ChainedTokenCredential(
-        AzureCliCredential(), AzureDeveloperCliCredential(), AzurePowerShellCredential()
-    )
-    return Identity(chain, "your own login (az login, azd auth login or Connect-AzAccount)")
-
-
-def _is_loopback(authority: str) -> bool:
-    return bool(re.match(r"https://(localhost|127\.0\.0\.1|\[::1\])(:|/|$)", authority))
+    return ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential(), AzurePowerShellCredential())
 
 
 def _told(error: Exception, what: str) -> BatonError:

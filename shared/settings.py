@@ -55,6 +55,11 @@ SETTINGS = (
 _DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 
 
+def is_loopback(address: str) -> bool:
+    """Whether the address leads to this machine only."""
+    return urlsplit(address).hostname in _LOOPBACK
+
+
 class SettingsError(Exception):
     """App settings that cannot be used: all of them, each with what to do."""
 
@@ -157,7 +162,7 @@ class _Reader:
         parts = urlsplit(text)
         if not parts.hostname or parts.scheme not in ("http", "https"):
             self._mistakes.append(f"{name}: must be an address like {_DEFAULTS[name]}")
-        elif parts.scheme == "http" and not (self._allows_http() and parts.hostname in _LOOPBACK):
+        elif parts.scheme == "http" and not (self._allows_http() and is_loopback(text)):
             self._mistakes.append(
                 f"{name}: must begin with https:// (http for loopback only, with ALLOW_LOOPBACK_HTTP=true)"
             )
@@ -165,7 +170,7 @@ class _Reader:
 
     def _scope_of(self, endpoint: str) -> str:
         """A simulated Resource Manager on loopback takes the tokens of the public one."""
-        base = _DEFAULTS["RESOURCE_MANAGER_ENDPOINT"] if urlsplit(endpoint).hostname in _LOOPBACK else endpoint
+        base = _DEFAULTS["RESOURCE_MANAGER_ENDPOINT"] if is_loopback(endpoint) else endpoint
         return f"{base}/.default"
 
     def _allows_http(self) -> bool:

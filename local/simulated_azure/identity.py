@@ -10,7 +10,6 @@ from urllib.parse import parse_qs
 from local.simulated_azure.messages import Request, Response, answer
 
 IDENTITY_HEADER = "simulated-identity-header"
-DEFAULT_AUDIENCES = ("https://management.azure.com", "https://analysis.windows.net/powerbi/api")
 
 
 @dataclass(slots=True)
@@ -31,7 +30,6 @@ class Identity:
     lifetime: timedelta = timedelta(hours=1)
     user_assigned: set[str] = field(default_factory=set)  # client ids besides the app's own identity
     applications: list[Application] = field(default_factory=list)
-    revoked_before: int = 0
 
     def handle(self, request: Request) -> tuple[str, Callable[[], Response]] | None:
         """The operation's name and what it does, for the paths of this service."""
@@ -56,13 +54,9 @@ class Identity:
             return _unauthorized(
                 "InvalidAuthenticationTokenAudience", f"The audience {told!r} is not {audience!r}."
             )
-        if int(expiry) <= self.clock().timestamp() or int(expiry) <= self.revoked_before:
+        if int(expiry) <= self.clock().timestamp():
             return _unauthorized("ExpiredAuthenticationToken", "The access token has expired.")
         return None
-
-    def revoke(self) -> None:
-        """No token that was given so far is good any more."""
-        self.revoked_before = self._expiry()
 
     def _expiry(self) -> int:
         return int((self.clock() + self.lifetime).timestamp())
@@ -77,7 +71,7 @@ class Identity:
         resource = request.query.get("resource")
         if not resource or request.query.get("api-version") != "2019-08-01":
             return answer(400, {"statusCode": 400, "message": "resource and api-version=2019-08-01 are needed."})
-        expiry = max(self._expiry(), self.revoked_before + 1)
+        expiry = self._expiry()
         token = f"{resource.rstrip('/')}|{expiry}"
         body = {"access_token": token, "expires_on": str(expiry), "resource": resource, "token_type": "Bearer"}
         return answer(200, {**body, "client_id": asked or "00000000-0000-0000-0000-0000000000a9"})
@@ -100,7 +94,7 @@ class Identity:
         scope = form.get("scope", "")
         if form.get("grant_type") != "client_credentials" or not scope.endswith("/.default"):
             return _entra_error(400, "invalid_scope", 70011, "The provided value for scope is not valid.")
-        expiry = max(self._expiry(), self.revoked_before + 1)
+        expiry = self._expiry()
         seconds = int(expiry - self.clock().timestamp())
         token = f"{scope.removesuffix('/.default').rstrip('/')}|{expiry}"
         return answer(

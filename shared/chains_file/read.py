@@ -135,9 +135,7 @@ class _File:
             return
         credential = self._credentials.get(made.credential, Credential()) if made.credential else Credential()
         fields = made.model_dump(exclude={"credential"})
-        self._connections[name] = Connection(
-            name=name, credential=credential, credential_name=made.credential, **fields
-        )
+        self._connections[name] = Connection(name=name, credential=credential, **fields)
 
     def _chain(self, name: str, value: Any) -> Chain | None:
         path = ("chains", name)

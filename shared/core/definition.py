@@ -32,7 +32,6 @@ class Connection:
     name: str
     type: ConnectionType
     credential: Credential = Credential()
-    credential_name: str | None = None  # None: the app's own identity
     subscription: str | None = None
     resource_group: str | None = None
     factory: str | None = None

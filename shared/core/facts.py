@@ -34,12 +34,11 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The start call gave a job, or a look-up found the one that it had made (`adopted`)."""
+    """The start call gave a job, or a look-up found the one that it had made."""
 
     step: str
     intent: str
     job: Job
-    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
 def _follow_up(world: World, before: Run, after: Run) -> None:
     for old in before.steps:
         new = after.step(old.name)
-        if old.job is not None and not (new.status is StepStatus.RUNNING and new.job and new.job.id == old.job.id):
+        if old.status is StepStatus.RUNNING and new.status is not StepStatus.RUNNING:
             _ended(world, after, old, new)
     if after.wake_at is not None and after.wake_at != before.wake_at:
         delay = min(max(0.0, (after.wake_at - world.now()).total_seconds()), MAX_DELAY_SECONDS)
@@ -93,8 +93,7 @@ def _follow_up(world: World, before: Run, after: Run) -> None:
 
 def _ended(world: World, run: Run, old: Step, new: Step) -> None:
     """The step has let go of its job, which needs no more looks; how long it took helps to time the next."""
-    if old.status is not StepStatus.RUNNING or old.job is None:
-        return
+    assert old.job is not None
     definition = run.step_definition(old.name)
     world.places.unwatch(place_key(world.service_of(definition).place(definition)), old.job.id)
     if new.status is StepStatus.SUCCEEDED and new.started_at and new.finished_at:

@@ -83,7 +83,7 @@ def _find(world: World, run: Run, step: Step) -> Fact:
     for job in found:
         if _book(world, run, step, job):
             say("job_adopted", run=run.id, step=step.name, attempt=step.attempt, job=job.id)
-            return Started(step=step.name, intent=intent.id, job=job, adopted=True)
+            return Started(step=step.name, intent=intent.id, job=job)
     return NotFound(step=step.name, intent=intent.id, looked_at=looked_at)
 
 

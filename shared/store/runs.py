@@ -58,14 +58,6 @@ class Pointer:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """A run in the index of the newest. Its status may lag a moment behind the run's own."""
-
-    run_id: str
-    status: RunStatus
-
-
-@dataclass(frozen=True, slots=True)
 class RunPage:
     """Runs, newest first. `cursor` continues the list; None at its end."""
 

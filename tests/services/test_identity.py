@@ -15,7 +15,7 @@ from local.simulated_azure.server import Server
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Credential
 from shared.core.errors import RefusedError, TryLaterError
-from shared.identity import Identities
+from shared.identity import Identities, Identity, storage_credential
 from shared.settings import Settings
 from tests.services.certificates import make_certificate
 
@@ -108,3 +108,9 @@ def test_an_authority_that_does_not_answer_may_answer_later(secrets: Identities,
     azure.faults.on.append(Fault("identity.*", lost=True))
     with pytest.raises(TryLaterError):
         secrets.of(with_secret("GOOD")).bearer(SCOPE)
+
+
+def test_on_a_laptop_storage_is_opened_with_the_login_itself() -> None:
+    """Storage tells its own failures; one wrapped for services would tell them twice."""
+    settings = Settings.from_mapping({"AzureWebJobsStorage__accountName": "stbaton"})
+    assert not isinstance(storage_credential(settings), Identity)

@@ -53,7 +53,6 @@ class Scheduler:
     weather: Weather = field(default_factory=Weather)
     seconds: float = 0.0
     effects: int = 0
-    crashes: int = 0
     history: list[str] = field(default_factory=list)
     _calls: list[Call] = field(default_factory=list)
     _timers: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
@@ -147,7 +146,6 @@ class Scheduler:
 
     def _doom(self, task: greenlet, name: str) -> None:
         call = next(call for call in self._calls if call.task is task)
-        self.crashes += 1
         self.note(f"instance {call.instance} crashes at {name} in {call.name}")
         self._doomed = call.instance
 

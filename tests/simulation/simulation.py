@@ -33,7 +33,7 @@ from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from tests.simulation.chains import random_chains
-from tests.simulation.scheduler import START, CrashError, Scheduler, Weather
+from tests.simulation.scheduler import CrashError, Scheduler, Weather
 from tests.simulation.storage import FaultyTable, SimulatedQueue
 
 INSTANCES = 3
@@ -274,8 +274,3 @@ class Simulation:
         if error is not None:
             self.scheduler.note(f"a call ended with {error!r}")
             self.errors.append(error)
-
-
-def scheduled_times(end: float) -> list[datetime]:
-    """The times of the simulation's one schedule."""
-    return [START + timedelta(minutes=7 * n) for n in range(1, int(end // 420) + 1)]

@@ -63,10 +63,6 @@ class SimulatedQueue:
                 self._put(body, delay_seconds + chance.random() * 30)
         self.scheduler.effect("sent")
 
-    def put_back(self, body: str, after_seconds: float, count: int) -> None:
-        """A message whose handling did not end well shows again."""
-        self.scheduler.at(self.scheduler.seconds + after_seconds, lambda: self.deliver(body, count))
-
     def _put(self, body: str, delay_seconds: float) -> None:
         late = self.scheduler.random.random() * self.delay()
         self.scheduler.at(self.scheduler.seconds + delay_seconds + late, lambda: self.deliver(body, 1))

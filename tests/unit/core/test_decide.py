@@ -135,7 +135,7 @@ def test_an_unclear_start_is_looked_for_and_adopted_when_found() -> None:
     unclear(driver, 1)
     assert driver.decide(1) is None
     assert driver.decide(3) == FindJob("load")
-    driver.tell(Started(step="load", intent=driver.intent(), job=a_job(), adopted=True), 3)
+    driver.tell(Started(step="load", intent=driver.intent(), job=a_job()), 3)
     assert driver.step().status is StepStatus.RUNNING
     assert driver.run.unsaved[-1].job_id == "job-1"
 
@@ -184,7 +184,7 @@ def test_a_start_that_nobody_looked_for_in_time_is_still_looked_for_before_it_is
     driver.decide(0)
     unclear(driver, 1)
     assert driver.decide(5_000) == FindJob("load")
-    driver.tell(Started(step="load", intent=driver.intent(), job=a_job(), adopted=True), 5_000)
+    driver.tell(Started(step="load", intent=driver.intent(), job=a_job()), 5_000)
     assert driver.decide(5_000) == StopJob("load")
 
 
@@ -259,7 +259,7 @@ def test_cancelling_while_a_start_is_unclear_waits_for_the_truth() -> None:
     unclear(driver, 1)
     driver.tell(CancelRequested(), 2)
     assert driver.decide(3) == FindJob("load")
-    driver.tell(Started(step="load", intent=driver.intent(), job=a_job(), adopted=True), 3)
+    driver.tell(Started(step="load", intent=driver.intent(), job=a_job()), 3)
     assert driver.decide(3) == StopJob("load")
 
 
