@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from shared.core.definition import Connection, StepDefinition
-from shared.core.errors import RefusedError, TryLaterError, UnclearError
+from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import Order, Place, Problem, WatchedJob
@@ -169,7 +169,10 @@ class DataFactory:
                     self._group, self._factory, body, **self._options
                 ),
             )
-            yield from page.get("value") or []
+            runs = page.get("value") or []
+            if not isinstance(runs, list):
+                raise _nonsense("querying pipeline runs", starting=False)
+            yield from (run for run in runs if isinstance(run, dict))
             token = page.get("continuationToken")
             if not token:
                 return
@@ -187,9 +190,11 @@ class DataFactory:
 
         told = f"{what} at {self._connection.name} ({self._factory})"
         try:
-            return call()
+            answered = call()
         except (ServiceRequestError, ServiceResponseError, DecodeError) as error:
             raise no_answer(told, error, starting=starting) from error
+        except (ValueError, TypeError, AttributeError) as error:  # the client made nothing of the body
+            raise _nonsense(told, starting=starting) from error
         except HttpResponseError as error:
             answer: Any = error.response
             if answer is None:
@@ -200,6 +205,9 @@ class DataFactory:
             ) from error
         except AzureError as error:
             raise no_answer(told, error, starting=starting) from error
+        if not isinstance(answered, dict):
+            raise _nonsense(told, starting=starting)
+        return answered
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -254,6 +262,11 @@ def observation_of(run: Mapping[str, Any]) -> Observation | None:
         output=run.get("pipelineReturnValue"),
         error=error,
     )
+
+
+def _nonsense(told: str, *, starting: bool) -> BatonError:
+    text = f"{told}: the answer is not what the service's documents promise"
+    return UnclearError("no_clear_answer", text) if starting else TryLaterError("unexpected_answer", text)
 
 
 def _json(response: Any) -> Any:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from local.simulated_azure.faults import Fault
+from local.simulated_azure.messages import Request, Response
 from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Verdict
 from shared.services.data_factory import VERDICTS, observation_of, same_parameter
@@ -20,6 +23,19 @@ STEP = pipeline_step()
 
 def go() -> bool:
     return True
+
+
+@contextmanager
+def serving(cloud: Cloud, body: bytes) -> Iterator[None]:
+    """Every request is served, and its answer replaced."""
+    handle = cloud.azure.handle
+
+    def garbled(request: Request) -> Response:
+        return replace(handle(request), body=body)
+
+    cloud.azure.handle = garbled  # type: ignore[method-assign]
+    yield
+    cloud.azure.handle = handle  # type: ignore[method-assign]
 
 
 def test_a_start_is_one_post_with_the_parameters_as_they_are(cloud: Cloud) -> None:
@@ -73,6 +89,25 @@ def test_a_missing_parameter_and_a_missing_pipeline_are_refused_in_the_services_
         cloud.data_factory.start(order_of(STEP, {}), go)
     with pytest.raises(RefusedError, match="PipelineNotFound"):
         cloud.data_factory.start(order_of(pipeline_step(pipeline="Q")), go)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'{"runId": 7}'])
+def test_a_start_answered_by_nonsense_is_unclear(cloud: Cloud, body: bytes) -> None:
+    with serving(cloud, body), pytest.raises(UnclearError):
+        cloud.data_factory.start(order_of(STEP), go)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"value": 7}'])
+def test_a_look_answered_by_nonsense_is_no_verdict(cloud: Cloud, body: bytes) -> None:
+    job = cloud.data_factory.start(order_of(STEP), go)
+    with serving(cloud, body), pytest.raises(TryLaterError):
+        cloud.data_factory.observe(cloud.data_factory.place(STEP), [watched(job)], cloud.now)
+
+
+def test_an_entry_that_is_no_run_is_passed_over(cloud: Cloud) -> None:
+    job = cloud.data_factory.start(order_of(STEP), go)
+    with serving(cloud, b'{"value": [7]}'):
+        assert cloud.data_factory.observe(cloud.data_factory.place(STEP), [watched(job)], cloud.now) == {}
 
 
 def test_a_start_that_comes_too_late_is_not_sent(cloud: Cloud) -> None:
