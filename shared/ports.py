@@ -32,6 +32,7 @@ class Order:
     correlation: str
     put_offs: int = 0  # how often in a row its start was put off
     clocks_differ: timedelta = timedelta(seconds=30)  # how much earlier than its intent its job may have begun
+    latest_at: datetime | None = None  # a job that began later than this is not of its start call
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class SimulatedAdapter(BaseAdapter):
         except LostError as lost:
             aborted = ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
             raise requests.ConnectionError(aborted, request=request) from lost
-        return _as_requests(request, told)
+        return as_requests(request, told)
 
     def close(self) -> None:
         """There is nothing to close."""
@@ -56,7 +56,7 @@ def simulated_request(request: requests.PreparedRequest) -> Request:
     )
 
 
-def _as_requests(request: requests.PreparedRequest, told: Response) -> requests.Response:
+def as_requests(request: requests.PreparedRequest, told: Response) -> requests.Response:
     raw = HTTPResponse(
         body=BytesIO(told.body), headers=dict(told.headers), status=told.status, preload_content=False
     )

@@ -99,8 +99,12 @@ def _looked_in_vain(run: Run, step: Step, fact: NotFound, now: datetime, patienc
 
 def grace_ends(intent: Intent, patience: Patience) -> datetime:
     """From when on a look that shows no job means that there is none."""
-    ended_at = intent.unclear_at or intent.at + timedelta(seconds=patience.lease_seconds)
-    return ended_at + timedelta(seconds=patience.grace_seconds)
+    return call_ends(intent, patience) + timedelta(seconds=patience.grace_seconds)
+
+
+def call_ends(intent: Intent, patience: Patience) -> datetime:
+    """When the intent's start call has ended: known, or else because none may last longer."""
+    return intent.unclear_at or intent.at + timedelta(seconds=patience.lease_seconds)
 
 
 def _running(run: Run, step: Step, job: Job, now: datetime) -> Run:

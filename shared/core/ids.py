@@ -30,6 +30,7 @@ def newest_first(id: str) -> str:
     match = _RUN_ID.fullmatch(id)
     if match is None:
         raise ValueError(f"{id!r} is no run id")
-    created_at = datetime.strptime(match["time"][:-1], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+    time = match["time"]
+    created_at = datetime.fromisoformat(f"{time[:15]}.{time[15:]}")
     milliseconds = (created_at - _EPOCH) // timedelta(milliseconds=1)
     return f"{_LAST_MILLISECOND - milliseconds:013d}.{id}"

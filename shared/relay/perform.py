@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.core.apply import grace_ends
+from shared.core.apply import call_ends, grace_ends
 from shared.core.decide import Effect, FindJob, StartJob, StopJob, correlation_of, ready_at
 from shared.core.errors import RefusedError, TryLaterError, UnclearError
 from shared.core.facts import (
@@ -72,7 +72,8 @@ def _find(world: World, run: Run, step: Step) -> Fact:
     intent = _intent(step)
     looked_at = world.now()
     last = looked_at >= grace_ends(intent, world.patience)
-    order = replace(_order(run, step, intent), clocks_differ=FAR if last else NEAR)
+    latest_at = call_ends(intent, world.patience) + FAR
+    order = replace(_order(run, step, intent), clocks_differ=FAR if last else NEAR, latest_at=latest_at)
     try:
         found = world.service_of(order.definition).find_started(order)
     except (RefusedError, TryLaterError) as error:

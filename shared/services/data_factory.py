@@ -282,6 +282,9 @@ def _could_be(run: Mapping[str, Any], order: Order, since: datetime) -> bool:
         return bool(parameters.get(carrier) == order.correlation)
     if (run.get("invokedBy") or {}).get("invokedByType", "Manual") != "Manual":
         return False
+    began = time_of(run.get("runStart"))
+    if began is not None and order.latest_at is not None and began > order.latest_at:
+        return False  # somebody else's call: one that waits in a queue may show no start at all
     return _began(run) >= since and all(
         name in parameters and same_parameter(value, parameters[name]) for name, value in order.parameters.items()
     )

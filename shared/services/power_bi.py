@@ -81,7 +81,7 @@ class PowerBi:
             if entry.get("refreshType") == kind
             and text_of(entry.get("requestId"))
             and (began := time_of(entry.get("startTime"))) is not None
-            and began >= earliest
+            and earliest <= began <= (order.latest_at or began)
         ]
         entries.sort(key=lambda pair: abs(pair[0] - order.intended_at))
         return [self._job(dataset, entry["requestId"], _status(entry) or "Unknown") for _, entry in entries]

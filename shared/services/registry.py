@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from shared.core.definition import Connection
 from shared.ports import Service
@@ -20,8 +20,11 @@ SERVICES: dict[str, Callable[[Connection, Reach], Service]] = {
 class Registry:
     """Makes one service for each connection, and keeps it."""
 
-    def __init__(self, reach: Reach) -> None:
+    def __init__(
+        self, reach: Reach, kinds: Mapping[str, Callable[[Connection, Reach], Service]] | None = None
+    ) -> None:
         self._reach = reach
+        self._kinds = kinds or SERVICES
         self._made: dict[Connection, Service] = {}
         self._lock = threading.Lock()
 
@@ -29,5 +32,5 @@ class Registry:
         with self._lock:
             service = self._made.get(connection)
             if service is None:
-                service = self._made[connection] = SERVICES[connection.type](connection, self._reach)
+                service = self._made[connection] = self._kinds[connection.type](connection, self._reach)
             return service

@@ -130,6 +130,14 @@ def test_a_run_that_began_before_the_intent_is_not_ours(cloud: Cloud) -> None:
     assert cloud.data_factory.find_started(order_of(STEP, at=cloud.now)) == []
 
 
+def test_a_run_that_began_long_after_the_call_had_ended_is_another_steps(cloud: Cloud) -> None:
+    cloud.wait(116)
+    theirs = cloud.data_factory.start(order_of(STEP, at=cloud.now), go)
+    assert cloud.data_factory.find_started(order_of(STEP, latest_at=T0 + timedelta(seconds=90))) == []
+    later = order_of(STEP, latest_at=T0 + timedelta(seconds=120))
+    assert [job.id for job in cloud.data_factory.find_started(later)] == [theirs.id]
+
+
 def test_with_a_correlation_parameter_the_match_is_exact(cloud: Cloud) -> None:
     step = pipeline_step(correlation="baton_run")
     for number in (1, 2):

@@ -149,6 +149,15 @@ def test_an_older_refresh_in_the_history_is_not_mistaken_for_ours(cloud: Cloud) 
     assert cloud.power_bi.observe(cloud.power_bi.place(ENHANCED), [watched(job)], None) == {}
 
 
+def test_a_refresh_that_began_long_after_the_call_had_ended_is_another_steps(cloud: Cloud) -> None:
+    cloud.wait(116)
+    theirs = cloud.power_bi.start(order_of(ENHANCED, {}, at=cloud.now), go)
+    order = order_of(ENHANCED, {}, latest_at=T0 + timedelta(seconds=90))
+    assert cloud.power_bi.find_started(order) == []
+    later = order_of(ENHANCED, {}, latest_at=T0 + timedelta(seconds=120))
+    assert [job.id for job in cloud.power_bi.find_started(later)] == [theirs.id]
+
+
 def test_a_failure_is_told_in_the_services_words(cloud: Cloud) -> None:
     cloud.model.fails = "ModelRefreshFailed_CredentialsNotSpecified"
     job = cloud.power_bi.start(order_of(ENHANCED, {}), go)

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation SEEDS [FIRST]`: plays so many seeds, and prints the history of one that fails."""
+"""`python -m tests.simulation SEEDS [FIRST]`: plays seeds on all cores; tells of one that fails, shrunk."""
 
 from __future__ import annotations
 
@@ -6,33 +6,30 @@ import logging
 import sys
 import time
 
-from tests.simulation.invariants import violations
-from tests.simulation.simulation import Simulation
+from tests.simulation.many import play
+from tests.simulation.shrink import story
 
 
 def main(count: int, first: int) -> int:
+    """0 when no seed broke a rule."""
     logging.disable(logging.CRITICAL)
     began = time.perf_counter()
-    failed = 0
-    effects = 0
-    for seed in range(first, first + count):
-        simulation = Simulation(seed)
-        simulation.run()
-        effects += simulation.scheduler.effects
-        found = violations(simulation)
-        if found:
-            failed += 1
-            print(f"seed {seed}: {len(found)} violations; replay with: python -m tests.simulation 1 {seed}")
-            print("\n".join(f"  {text}" for text in found[:10]))
-            if count == 1:
-                print("\n".join(simulation.scheduler.history[-400:]))
+    played, failed = 0, []
+    for block in play(first, count):
+        played += block.seeds
+        failed += block.failed
+        for seed, found in block.failed:
+            print(f"seed {seed}: {found[0]}; replay with: python -m tests.simulation 1 {seed}", flush=True)
+        if sys.stderr.isatty():
+            rate = played / (time.perf_counter() - began)
+            print(f"\r{played:,} seeds, {len(failed)} failed, {rate:.0f} a second ", end="", file=sys.stderr)
     seconds = time.perf_counter() - began
-    print(
-        f"{count} seeds, {failed} failed, {count / seconds:.1f} seeds a second, {effects // count} effects a seed"
-    )
+    if failed:
+        print(story(failed[0][0]))
+    print(f"{played:,} seeds, {len(failed)} failed, in {seconds:.0f} s: {played / seconds:.0f} a second")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
     numbers = [int(argument) for argument in sys.argv[1:]]
-    sys.exit(main(*(numbers + [100, 1][len(numbers) :])))
+    sys.exit(main(*(numbers + [1_000, 1][len(numbers) :])))

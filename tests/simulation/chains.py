@@ -1,13 +1,15 @@
-"""Random chains, and the simulated Azure that runs what they name."""
+"""Random chains, the simulated Azure that runs what they name, and what a deploy makes of them."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from local.simulated_azure.pipelines import Pipeline
 from local.simulated_azure.power_bi import Dataset
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Chain, Connection, Refresh, Schedule, StepDefinition
+from tests.simulation.luck import Luck
 
 FACTORIES = tuple(
     Connection(name=f"adf-{n}", type="data_factory", subscription="s", resource_group="g", factory=f"f-{n}")
@@ -16,56 +18,96 @@ FACTORIES = tuple(
 WORKSPACE = Connection(name="pbi", type="power_bi", workspace="w")
 DATASETS = ("d0", "d1")
 WHO = "{{ run.id }}"
+CRONS = ("*/2 * * * *", "*/3 * * * *", "*/5 * * * *")
+MOST_STEPS = 5
 
 
-def random_chains(chance: random.Random, azure: SimulatedAzure) -> list[Chain]:
-    """One to three chains, and everything that they need."""
-    for model in DATASETS:
-        azure.power_bi.dataset("w", Dataset(model, model, seconds=chance.uniform(5, 120)))
-    return [_chain(f"chain-{number}", chance, azure) for number in range(chance.randint(1, 3))]
+class Maker:
+    """Makes chains and their later versions, and declares what they need."""
 
+    def __init__(self, chance: random.Random, luck: Luck, azure: SimulatedAzure) -> None:
+        self._chance = chance
+        self._luck = luck
+        self._azure = azure
+        for model in DATASETS:
+            azure.power_bi.dataset("w", Dataset(model, model, seconds=chance.uniform(2, 15)))
 
-def _chain(name: str, chance: random.Random, azure: SimulatedAzure) -> Chain:
-    steps = [_step(name, number, chance, azure) for number in range(chance.randint(1, 4))]
-    return Chain(
-        name=name,
-        steps=tuple(steps),
-        schedule=Schedule(cron="*/7 * * * *") if chance.random() < 0.3 else None,
-        max_running=chance.choice([None, None, 1, 2]),
-    )
+    def chains(self) -> list[Chain]:
+        """One to three."""
+        count = 1 + sum(self._luck.strikes("a further chain", 0.25) for _ in range(2))
+        return [self.chain(f"chain-{number}") for number in range(count)]
 
+    def chain(self, name: str) -> Chain:
+        """A random graph of steps."""
+        count = 1 + sum(self._luck.strikes("a further step", 0.4) for _ in range(MOST_STEPS - 1))
+        return Chain(
+            name=name,
+            steps=tuple(self._step(name, number) for number in range(count)),
+            schedule=Schedule(cron=self._chance.choice(CRONS)) if self._luck.strikes("a schedule", 0.2) else None,
+            max_running=self._chance.choice([None, None, 1, 2]),
+        )
 
-def _step(chain: str, number: int, chance: random.Random, azure: SimulatedAzure) -> StepDefinition:
-    after = tuple(f"s{before}" for before in range(number) if chance.random() < 0.6)
-    name = f"s{number}"
-    if number and chance.random() < 0.4:
-        refresh = Refresh(type="full") if chance.random() < 0.6 else Refresh()
+    def redeployed(self, chains: list[Chain]) -> list[Chain]:
+        """The next version of the file: chains changed, dropped or added."""
+        changed = [self._changed(chain) for chain in chains]
+        kept = [chain for chain in changed if chain is not None]
+        return kept if self._chance.random() < 0.7 else [*kept, self.chain(f"chain-new-{len(chains)}")]
+
+    def _changed(self, chain: Chain) -> Chain | None:
+        match self._chance.randrange(6):
+            case 0:
+                return None
+            case 1:
+                return replace(chain, schedule=Schedule(cron=self._chance.choice(CRONS)))
+            case 2:
+                return replace(chain, schedule=None)
+            case 3:
+                return replace(chain, max_running=self._chance.choice([None, 1, 2]))
+            case 4:
+                return replace(self.chain(chain.name), schedule=chain.schedule)
+        return chain
+
+    def _step(self, chain: str, number: int) -> StepDefinition:
+        chance = self._chance
+        after = tuple(f"s{before}" for before in range(number) if chance.random() < 0.6)
+        if number and chance.random() < 0.45:
+            return self._refresh(f"s{number}", after)
+        return self._pipeline(chain, f"s{number}", after)
+
+    def _refresh(self, name: str, after: tuple[str, ...]) -> StepDefinition:
+        chance = self._chance
         return StepDefinition(
             name=name,
             connection=WORKSPACE,
             after=after,
             dataset=chance.choice(DATASETS),
-            refresh=refresh,
+            refresh=Refresh(type="full") if chance.random() < 0.6 else Refresh(),
             timeout_seconds=7_200,
             retries=chance.choice([0, 1]),
             retry_delay_seconds=30,
         )
-    connection = chance.choice(FACTORIES)
-    pipeline = f"{chain}-{name}"
-    fails = "no disk" if chance.random() < 0.1 else None
-    parameters = {"who": None, "step": None}
-    factory = azure.data_factory.factory("s", "g", connection.factory or "")
-    factory.pipelines[pipeline] = Pipeline(
-        pipeline, seconds=chance.expovariate(1 / 200), parameters=parameters, returns={"n": number}, fails=fails
-    )
-    return StepDefinition(
-        name=name,
-        connection=connection,
-        after=after,
-        pipeline=pipeline,
-        parameters={"who": WHO, "step": name},
-        correlation="baton_run" if chance.random() < 0.5 else None,
-        timeout_seconds=chance.choice([300, 3_600, 7_200]),
-        retries=chance.choice([0, 0, 1, 2]),
-        retry_delay_seconds=chance.choice([1, 60]),
-    )
+
+    def _pipeline(self, chain: str, name: str, after: tuple[str, ...]) -> StepDefinition:
+        chance = self._chance
+        connection = chance.choice(FACTORIES)
+        pipeline = f"{chain}-{name}"
+        factory = self._azure.data_factory.factory("s", "g", connection.factory or "")
+        telling = chance.random() < 0.7
+        factory.pipelines[pipeline] = Pipeline(
+            pipeline,
+            seconds=chance.expovariate(1 / 6) if chance.random() < 0.92 else chance.expovariate(1 / 200),
+            parameters={"who": None, "step": None} if telling else {},
+            returns={"n": name},
+            fails="no disk" if chance.random() < 0.1 else None,
+        )
+        return StepDefinition(
+            name=name,
+            connection=connection,
+            after=after,
+            pipeline=pipeline,
+            parameters={"who": WHO, "step": name} if telling else {},
+            correlation="baton_run" if telling and chance.random() < 0.5 else None,
+            timeout_seconds=chance.choice([120, 600, 7_200]),
+            retries=chance.choice([0, 0, 1, 2]),
+            retry_delay_seconds=chance.choice([1, 60]),
+        )

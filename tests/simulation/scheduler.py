@@ -10,14 +10,16 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from tests.simulation.luck import Luck
+
 START = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
+EFFECT_SECONDS = 0.01
 
 
 class CrashError(GreenletExit):
@@ -26,11 +28,11 @@ class CrashError(GreenletExit):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """How bad the luck is. Chances are for each effect, or as named."""
+    """How bad the luck is, as chances for each effect."""
 
     crash: float = 0.0
     freeze: float = 0.0
-    freeze_seconds: tuple[float, float] = (1.0, 400.0)
+    most_frozen_seconds: float = 400.0
     switch: float = 0.3
 
 
@@ -42,18 +44,18 @@ class Call:
     instance: int
     task: greenlet
     ended: Callable[[BaseException | None], None]
-    frozen_until: float = 0.0
+    asleep_until: float = 0.0
 
 
 @dataclass(slots=True)
 class Scheduler:
-    """The only clock, and the only chooser."""
+    """The only clock, and the only chooser. `told` takes the lines of the history, where one is wanted."""
 
-    random: random.Random
+    luck: Luck
+    told: list[str] | None = None
     weather: Weather = field(default_factory=Weather)
     seconds: float = 0.0
     effects: int = 0
-    history: list[str] = field(default_factory=list)
     _calls: list[Call] = field(default_factory=list)
     _timers: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
@@ -64,12 +66,18 @@ class Scheduler:
         return START + timedelta(seconds=self.seconds)
 
     def note(self, text: str) -> None:
-        """A line of the history that a failing seed prints."""
-        self.history.append(f"{self.seconds:10.3f}  {text}")
+        """A line of the history, with the time and the call that it belongs to."""
+        if self.told is not None:
+            call = self._current()
+            who = f"{call.name} on {'ABCDEFGH'[call.instance]}" if call else ""
+            self.told.append(f"{self.seconds:10.3f}  {who:34} {text}")
 
     def at(self, seconds: float, act: Callable[[], None]) -> None:
         """Has `act` done when the time has come."""
         heapq.heappush(self._timers, (max(seconds, self.seconds), next(self._numbers), act))
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        self.at(self.seconds + seconds, act)
 
     def spawn(
         self,
@@ -84,42 +92,70 @@ class Scheduler:
     def effect(self, name: str) -> None:
         """Called before and after everything that touches the world: here other calls may come between."""
         self.effects += 1
-        self.seconds += self.random.random() * 0.02
-        current = getcurrent()
-        if self._hub is None or current is self._hub:
+        self.seconds += EFFECT_SECONDS
+        call = self._current() if self._hub is not None else None
+        if call is None or self._hub is None:  # also: what is being torn down has no effects any more
             return
-        chance = self.random.random()
-        if chance < self.weather.crash:
-            self._doom(current, name)
+        weather = self.weather
+        if weather.crash and self.luck.strikes("crash", weather.crash):
+            self.note(f"instance {'ABCDEFGH'[call.instance]} crashes at {name}")
+            self._doomed = call.instance
             raise CrashError
-        if chance < self.weather.crash + self.weather.freeze:
-            self._freeze(current, name)
+        if weather.freeze and self.luck.strikes("freeze", weather.freeze):
+            seconds = 1 + weather.most_frozen_seconds * self.luck.between("freeze", 0, 1) ** 3
+            self.note(f"freezes at {name} for {seconds:.0f} s")
+            self.sleep(seconds)
+        elif weather.switch and self.luck.strikes("switch", weather.switch):
             self._hub.switch()
-        elif chance > 1 - self.weather.switch:
+
+    def sleep(self, seconds: float) -> None:
+        """The call under way goes on when so much time has passed."""
+        if self._hub is not None and (call := self._current()) is not None:
+            call.asleep_until = self.seconds + seconds
             self._hub.switch()
+
+    def kill(self, instance: int) -> None:
+        """Ends an instance and all that it is doing. To be called from a timer."""
+        self._doomed = instance
+        self._bury()
+
+    def current_task(self) -> greenlet:
+        """What stands for the call under way."""
+        return getcurrent()
 
     def run_until(self, end: float, stop: Callable[[], bool] = lambda: False) -> None:
         """Goes on until the time, or until `stop` says so between two calls."""
         self._hub = getcurrent()
         while not stop():
-            ready = [call for call in self._calls if call.frozen_until <= self.seconds]
+            ready = [call for call in self._calls if call.asleep_until <= self.seconds]
             if ready:
-                self._resume(self.random.choice(ready))
+                several = len(ready) > 1
+                self._resume(ready[self.luck.one_of("who is next", len(ready)) if several else 0])
             elif not self._jump(end):
                 break
         self._hub = None
 
+    def _current(self) -> Call | None:
+        current = getcurrent()
+        for call in self._calls:
+            if call.task is current:
+                return call
+        return None
+
     def _jump(self, end: float) -> bool:
         """Lets time go on to whatever is next; False when the end is reached first."""
-        thaw = min((call.frozen_until for call in self._calls), default=math.inf)
+        wakes = min((call.asleep_until for call in self._calls), default=math.inf)
         due = self._timers[0][0] if self._timers else math.inf
-        if min(thaw, due) > end:
+        if min(wakes, due) > end:
             self.seconds = max(self.seconds, end)
             return False
-        self.seconds = max(self.seconds, min(thaw, due))
+        self.seconds = max(self.seconds, min(wakes, due))
+        self._fire()
+        return True
+
+    def _fire(self) -> None:
         while self._timers and self._timers[0][0] <= self.seconds:
             heapq.heappop(self._timers)[2]()
-        return True
 
     def _resume(self, call: Call) -> None:
         error: BaseException | None = None
@@ -135,24 +171,12 @@ class Scheduler:
             call.ended(error)
         if self._doomed is not None:
             self._bury()
-        while self._timers and self._timers[0][0] <= self.seconds:
-            heapq.heappop(self._timers)[2]()
-
-    def _freeze(self, task: greenlet, name: str) -> None:
-        call = next(call for call in self._calls if call.task is task)
-        low, high = self.weather.freeze_seconds
-        call.frozen_until = self.seconds + low + (high - low) * self.random.random() ** 3
-        self.note(f"{call.name} freezes at {name} for {call.frozen_until - self.seconds:.0f} s")
-
-    def _doom(self, task: greenlet, name: str) -> None:
-        call = next(call for call in self._calls if call.task is task)
-        self.note(f"instance {call.instance} crashes at {name} in {call.name}")
-        self._doomed = call.instance
+        self._fire()
 
     def _bury(self) -> None:
         """A crashed instance takes down everything that it was doing."""
-        for call in [call for call in self._calls if call.instance == self._doomed]:
+        doomed, self._doomed = self._doomed, None
+        for call in [call for call in self._calls if call.instance == doomed]:
             self._calls.remove(call)
             call.task.throw(CrashError)
             call.ended(CrashError())
-        self._doomed = None

@@ -1,29 +1,21 @@
-"""One seed: several instances of Baton, a simulated Azure, callers, bad luck, and then peace."""
+"""One seed: several instances of Baton, a simulated Azure, people, bad luck, and then peace."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
+from functools import partial
+from typing import Any, cast
 
-import requests
 from azure.core.credentials import AccessToken
 
-from local.simulated_azure.adapter import SimulatedAdapter
-from local.simulated_azure.faults import Fault
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Chain, Credential
-from shared.core.run import Trigger
 from shared.core.timing import Patience
 from shared.identity import Identities, Identity
-from shared.relay.advance import advance
-from shared.relay.cancel import FinishedError, cancel
-from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
-from shared.relay.start import BusyError, start
 from shared.relay.tick import tick
-from shared.relay.watch import look
 from shared.relay.world import World
 from shared.services.reach import Reach
 from shared.services.registry import Registry
@@ -32,13 +24,23 @@ from shared.storage.sqlite import SqliteStorage
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
-from tests.simulation.chains import random_chains
+from tests.simulation.chains import Maker
+from tests.simulation.clients import STRAIGHT, StraightSession, real_session
+from tests.simulation.faults import switch_on
+from tests.simulation.luck import Luck, Misfortune
+from tests.simulation.people import People
 from tests.simulation.scheduler import CrashError, Scheduler, Weather
+from tests.simulation.schedules import Calendar
 from tests.simulation.storage import FaultyTable, SimulatedQueue
+from tests.simulation.wire import Wire
+from tests.simulation.witness import Witness
+from tests.simulation.work import on_message
 
 INSTANCES = 3
 LAST_SECOND = 4 * 86_400.0
 MOST_DEQUEUES = 5
+MOST_EFFECTS = 50_000  # a hundred times what a seed takes
+PEACE_SECONDS = 130.0  # in which schedules still fire
 SETTINGS = Settings.from_mapping({"AzureWebJobsStorage": "sqlite::memory:"})
 
 
@@ -49,6 +51,9 @@ class SimulatedCredential:
         return AccessToken(f"{scopes[0].removesuffix('/.default')}|99999999999", 99_999_999_999)
 
 
+_IDENTITY = Identity(SimulatedCredential(), "the simulation")
+
+
 class SimulatedIdentities(Identities):
     """Everybody is the same."""
 
@@ -56,221 +61,145 @@ class SimulatedIdentities(Identities):
         return _IDENTITY
 
 
-_IDENTITY = Identity(SimulatedCredential(), "the simulation")
-
-
-class EffectAdapter(SimulatedAdapter):
-    """A crash or a freeze may follow every answer. What comes just before a request is the fence's own moment."""
-
-    def __init__(self, azure: SimulatedAzure, scheduler: Scheduler) -> None:
-        super().__init__(azure)
-        self._scheduler = scheduler
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        try:
-            return super().send(request, *args, **kwargs)
-        finally:
-            self._scheduler.effect(f"{request.method} {(request.url or '').split('?')[0][-60:]}")
-
-
-@dataclass(slots=True)
-class Caller:
-    """Somebody who wants a run, and asks again with the same key until it is accepted."""
-
-    chain: Chain
-    key: str
-    run_ids: set[str] = field(default_factory=set)
-
-
 class Simulation:
-    """`run` plays the seed to its end; what must hold is in `invariants`."""
+    """`run` plays the seed to its end, or to the first step that breaks a rule."""
 
-    def __init__(self, seed: int, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        spared: AbstractSet[Misfortune] = frozenset(),
+        telling: bool = False,
+        real_clients: bool = False,
+    ) -> None:
         self.seed = seed
-        self.chance = random.Random(seed)
-        self.scheduler = Scheduler(random.Random(self.chance.getrandbits(64)))
-        self.azure = SimulatedAzure(clock=self.scheduler.now, random=random.Random(self.chance.getrandbits(64)))
+        chance = random.Random(seed)
+        self.luck = Luck(seed, spared)
+        self.scheduler = Scheduler(self.luck, [] if telling else None)
+        self.azure = SimulatedAzure(clock=self.scheduler.now, random=random.Random(seed + 1))
         self.storage = SqliteStorage(None, clock=self.scheduler.now)
         self.table = self.storage.table("baton")
-        self.chains = random_chains(self.chance, self.azure)
-        self.bad_until = self.chance.uniform(600, 3_000)
-        self.severity = self.chance.choice([0.0, 0.3, 1.0, 1.0, 3.0])
-        self.callers: list[Caller] = []
-        self.cancelled: set[str] = set()
-        self.others: set[str] = set()
+        self.witness = Witness(self.azure, self.scheduler.note)
+        self.maker = Maker(chance, self.luck, self.azure)
+        chains = self.maker.chains()
+        self.declared: list[list[Chain]] = [chains] * INSTANCES
+        self.calendar = Calendar(ScheduleStore(self.table), chains)
+        self.bad_until = chance.choice([60.0, 120.0, 200.0, 300.0, 900.0])
+        self.severity = chance.choice([0.0, 0.5, 1.0, 1.0, 2.0, 4.0])
         self.poison: list[str] = []
         self.errors: list[BaseException] = []
-        self._bits = random.Random(self.chance.getrandbits(64))
-        self._patience = patience or Patience()
-        session = requests.Session()
-        session.trust_env = False
-        session.mount("https://", EffectAdapter(self.azure, self.scheduler))
-        self._session = session
-        self.worlds = [self._world(number) for number in range(INSTANCES)]
+        self._bits = random.Random(seed + 2)
+        self._wire = Wire(self.azure, self.scheduler, self.witness, self.bad)
+        handle = self._wire.handle
+        session = real_session(handle) if real_clients else cast("Any", StraightSession(handle))
+        self._services = None if real_clients else STRAIGHT
+        self.worlds = [self._world(number, session) for number in range(INSTANCES)]
+        self.people = People(self, chance)
+
+    @property
+    def violations(self) -> list[str]:
+        return self.witness.violations
 
     def run(self) -> None:
         """Bad luck first, then peace until everything has ended or time is up."""
-        self._plan()
-        self.scheduler.weather = Weather(
-            crash=0.004 * self.severity, freeze=0.002 * self.severity, switch=0.3 * min(1, self.severity)
-        )
-        self._switch_faults_on()
-        self.scheduler.run_until(self.bad_until)
-        self.scheduler.weather = Weather(switch=0.1)
+        self.scheduler.at(60.0, self._minute)
+        self.people.plan()
+        harm = self.severity
+        self.scheduler.weather = Weather(crash=0.003 * harm, freeze=0.0015 * harm, switch=0.3 if harm else 0.0)
+        self.azure.faults = switch_on(self.azure, self.luck, harm)
+        self.scheduler.run_until(self.bad_until, self._is_broken)
+        self.scheduler.weather = Weather(switch=0.05)
         self.azure.faults.on.clear()
         self.scheduler.note("the faults stop")
-        self.scheduler.run_until(self.bad_until + 300)
-        self.scheduler.run_until(LAST_SECOND, self._is_quiet)
+        self.scheduler.run_until(self.bad_until + PEACE_SECONDS, self._is_broken)
+        self.calendar.deploying([], self.scheduler.now())
+        self.declared = [[]] * INSTANCES  # no schedule brings new runs any more
+        self.scheduler.run_until(LAST_SECOND, self._is_over)
 
-    def _is_quiet(self) -> bool:
-        return self.scheduler.seconds > self.bad_until + 600 and not list(self.runs.pointers())
-
-    @property
-    def runs(self) -> RunStore:
-        return RunStore(self.table)
-
-    def luck(self, share: float) -> float:
+    def bad(self, share: float) -> float:
         """A chance of bad luck: nothing once the faults have stopped."""
         return share * self.severity if self.scheduler.seconds < self.bad_until else 0.0
 
-    def _world(self, number: int) -> World:
-        skew = timedelta(seconds=self.chance.uniform(-8, 8) if number else 0)
+    def call(
+        self,
+        name: str,
+        work: Callable[[World, int], object],
+        ended: Callable[[BaseException | None], None] | None = None,
+    ) -> None:
+        """Has one of the instances do it."""
+        number = self.luck.one_of("which instance", INSTANCES)
+        self.scheduler.spawn(name, number, lambda: work(self.worlds[number], number), ended or self.heard)
 
-        def clock() -> datetime:
+    def heard(self, error: BaseException | None) -> None:
+        """How a call ended."""
+        if error is not None:
+            self.scheduler.note(f"a call ended with {error!r}")
+            self.errors.append(error)
+
+    def _is_broken(self) -> bool:
+        if self.scheduler.effects > MOST_EFFECTS:
+            self.witness.wrong(f"{MOST_EFFECTS:,} effects, and no end")
+        return bool(self.witness.violations)
+
+    def _is_over(self) -> bool:
+        return self._is_broken() or (self._quiet_at is not None and self.scheduler.seconds >= self._quiet_at)
+
+    _quiet_at: float | None = None
+
+    def _world(self, number: int, session: Any) -> World:
+        skew = timedelta(seconds=self.luck.between("clock skew", -8, 8) if number else 0)
+
+        def clock() -> Any:
             return self.scheduler.now() + skew
 
-        table = FaultyTable(self.table, self.scheduler, lambda: self.luck(0.004))
-        reach = Reach(
-            settings=SETTINGS, identities=SimulatedIdentities(SETTINGS), session=self._session, clock=clock
-        )
-        queue = SimulatedQueue(
-            self.scheduler,
-            self._deliver,
-            lose=lambda: self.luck(0.05),
-            double=lambda: self.luck(0.05),
-            delay=lambda: 1 + self.luck(30),
-        )
+        table = FaultyTable(self.table, self.scheduler, self.bad, self.witness.saved)
+        reach = Reach(settings=SETTINGS, identities=SimulatedIdentities(SETTINGS), session=session, clock=clock)
         return World(
             runs=RunStore(table),
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
-            queue=queue,
-            services=Registry(reach),
+            queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
+            services=self._wire.services(Registry(reach, self._services)),
             clock=clock,
-            random_bits=lambda: self._bits.getrandbits(64),
-            patience=self._patience,
+            random_bits=partial(self._bits.getrandbits, 64),
+            patience=Patience(),
         )
 
-    def _plan(self) -> None:
-        minute = 60.0
-        while minute < LAST_SECOND / 8:
-            self.scheduler.at(minute, lambda at=minute: self._tick(at))  # type: ignore[misc]
-            minute += 60
-        for number in range(self.chance.randint(1, 5)):
-            caller = Caller(self.chance.choice(self.chains), f"key {number}")
-            self.callers.append(caller)
-            when = self.chance.uniform(0, self.bad_until * 0.8)
-            for _ in range(self.chance.choice([1, 1, 2, 3])):
-                self.scheduler.at(when + self.chance.random() * 5, lambda c=caller: self._call(c))  # type: ignore[misc]
-        for _ in range(self.chance.choice([0, 5, 30])):
-            self.scheduler.at(self.chance.uniform(0, self.bad_until), self._others_refresh)
-        for _ in range(self.chance.choice([0, 0, 1, 2])):
-            self.scheduler.at(self.chance.uniform(10, self.bad_until), self._cancel_any)
+    def _minute(self) -> None:
+        """The timer: on time, missed, or twice."""
+        if not self.luck.strikes("a tick is missed", self.bad(0.1)):
+            self._tick()
+            if self.luck.strikes("a tick is doubled", self.bad(0.1)):
+                self._tick()
+        self.scheduler.after(60, self._minute)
+        peace = self.scheduler.seconds > self.bad_until + PEACE_SECONDS
+        if (
+            peace
+            and self._quiet_at is None
+            and not self.people.waiting
+            and not list(RunStore(self.table).pointers())
+        ):
+            self._quiet_at = self.scheduler.seconds + 150  # idle watches are dropped meanwhile
 
-    def _switch_faults_on(self) -> None:
-        if not self.severity:
-            return
-        share = 0.04 * self.severity
-        for operation in ("data_factory.create_run", "power_bi.refresh"):
-            self.azure.faults.on += [
-                Fault(operation, when="after", lost=True, chance=share),
-                Fault(operation, when="after", status=self.chance.choice([500, 502, 503, 504]), chance=share),
-                Fault(operation, when="before", status=self.chance.choice([500, 503]), chance=share),
-                Fault(operation, when="before", lost=True, chance=share),
-                Fault(operation, when="before", status=429, retry_after="20", chance=share),
-                Fault(operation, hide_seconds=90, chance=min(0.5, 4 * share)),
-            ]
-        for operation in ("data_factory.query_runs", "power_bi.history", "data_factory.get_run", "*cancel*"):
-            self.azure.faults.on += [
-                Fault(operation, status=self.chance.choice([403, 429, 500, 503]), chance=share),
-                Fault(operation, when="after", lost=True, chance=share),
-            ]
-        for operation in ("data_factory.query_runs", "power_bi.history"):
-            self.azure.faults.on.append(Fault(operation, no_status=True, chance=share))
-
-    def _spawn(
-        self, name: str, work: Callable[[World], object], ended: Callable[[BaseException | None], None]
-    ) -> None:
-        number = self.scheduler.random.randrange(INSTANCES)
-        self.scheduler.spawn(f"{name}@{number}", number, lambda: work(self.worlds[number]), ended)
-
-    def _tick(self, at: float) -> None:
-        times = 0 if self.chance.random() < self.luck(0.2) else 2 if self.chance.random() < self.luck(0.2) else 1
-        for _ in range(times):
-            self._spawn(f"tick {at:.0f}", lambda world: tick(world, self._declared()), self._heard)
-
-    def _declared(self) -> list[Chain]:
-        """In the end no schedule brings new runs."""
-        return self.chains if self.scheduler.seconds < self.bad_until + 300 else []
-
-    def _others_refresh(self) -> None:
-        """Somebody else refreshes a model, when it is not busy."""
-        models = self.azure.power_bi.workspaces["w"]
-        model = models[self.chance.choice(sorted(models))]
-        if all(refresh.status(self.scheduler.now()) != "Unknown" for refresh in model.refreshes):
-            kind = self.chance.choice(["Scheduled", "ViaApi", "ViaEnhancedApi", "ViaEnhancedApi"])
-            body = {"type": "full"} if kind == "ViaEnhancedApi" else None
-            self.others.add(self.azure.power_bi.begin(model, kind, body).id)
-
-    def _call(self, caller: Caller) -> None:
-        def work(world: World) -> None:
-            trigger = Trigger(type="http", time=world.now())
-            run, _ = start(world, caller.chain, trigger, {}, cause=caller.key)
-            caller.run_ids.add(run.id)
-
+    def _tick(self) -> None:
         def ended(error: BaseException | None) -> None:
-            if error is not None and not isinstance(error, BusyError):
-                self.scheduler.note(f"{caller.key} asks again after {error!r}")
-                self.scheduler.at(self.scheduler.seconds + 5, lambda: self._call(caller))
+            self.heard(error)
+            self.calendar.ticked()
 
-        self._spawn(caller.key, work, ended)
-
-    def _cancel_any(self) -> None:
-        found = sorted(run_id for caller in self.callers for run_id in caller.run_ids)
-        if not found:
-            return
-        run_id = self.chance.choice(found)
-
-        def work(world: World) -> None:
-            try:
-                cancel(world, run_id)
-            except FinishedError:
-                return
-            self.cancelled.add(run_id)
-
-        self._spawn(f"cancel {run_id}", work, self._heard)
+        self.call("tick", lambda world, number: tick(world, self.declared[number]), ended)
 
     def _deliver(self, body: str, count: int) -> None:
-        def work(world: World) -> None:
-            match from_body(body):
-                case WatchMessage(place, token):
-                    look(world, place, token)
-                case AdvanceMessage(run_id, seen):
-                    advance(world, run_id, *([seen] if seen else []))
-
         def ended(error: BaseException | None) -> None:
-            self._heard(error)
+            self.heard(error)
             if error is None:
                 return
             if count >= MOST_DEQUEUES:
                 self.poison.append(body)
                 return
-            after = self.chance.uniform(30, 600) if isinstance(error, CrashError) else 15
-            self.scheduler.at(self.scheduler.seconds + after, lambda: self._deliver(body, count + 1))
+            crashed = isinstance(error, CrashError)
+            self.scheduler.after(
+                self.luck.between("redelivery", 30, 600) if crashed else 15,
+                lambda: self._deliver(body, count + 1),
+            )
 
-        self._spawn(f"message {body[:90]}", work, ended)
-
-    def _heard(self, error: BaseException | None) -> None:
-        if error is not None:
-            self.scheduler.note(f"a call ended with {error!r}")
-            self.errors.append(error)
+        self.call("message", lambda world, _number: on_message(world, body), ended)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,33 +11,43 @@ from tests.simulation.scheduler import Scheduler
 
 @dataclass(frozen=True, slots=True)
 class FaultyTable:
-    """The real table; now and then it does not answer, before or after it has done what was asked."""
+    """The real table; now and then it does not answer, before or after it has done what was asked.
+
+    `chance`: how often. `seen` hears of every write that was made, also of those whose answer was lost.
+    """
 
     inner: Table
     scheduler: Scheduler
-    chance: Callable[[], float]
+    chance: Callable[[float], float]
+    seen: Callable[[Sequence[Write]], None]
 
     def get(self, partition: str, key: str) -> Row | None:
-        self._before("get")
+        self._before("a read")
         return self.inner.get(partition, key)
 
     def write(self, writes: Sequence[Write]) -> tuple[str, ...] | None:
-        self._before("write")
+        self._before("a write")
         written = self.inner.write(writes)
-        self.scheduler.effect("written")
-        self._perhaps("its answer was lost")
+        if written is None:
+            self.scheduler.note("loses a race")
+        else:
+            self.seen(writes)
+        self.scheduler.effect("the end of a write")
+        self._perhaps("storage loses an answer")
         return written
 
     def scan(self, partition: str, *, start: str = "", end: str | None = None, limit: int = PAGE_ROWS) -> Page:
-        self._before("scan")
+        self._before("a scan")
         return self.inner.scan(partition, start=start, end=end, limit=limit)
 
     def _before(self, name: str) -> None:
         self.scheduler.effect(name)
-        self._perhaps("it did not answer")
+        self._perhaps("storage does not answer")
 
     def _perhaps(self, what: str) -> None:
-        if self.scheduler.random.random() < self.chance():
+        chance = self.chance(0.004)
+        if chance and self.scheduler.luck.strikes(what, chance):
+            self.scheduler.note(what)
             raise StorageUnavailableError(f"simulated: {what}")
 
 
@@ -48,21 +57,19 @@ class SimulatedQueue:
 
     scheduler: Scheduler
     deliver: Callable[[str, int], None]
-    lose: Callable[[], float]
-    double: Callable[[], float]
-    delay: Callable[[], float]
+    chance: Callable[[float], float]
 
     def send(self, body: str, *, delay_seconds: float = 0) -> None:
-        self.scheduler.effect("send")
-        chance: random.Random = self.scheduler.random
-        if chance.random() < self.lose():
-            self.scheduler.note(f"message lost: {body[:120]}")
+        self.scheduler.effect("a send")
+        luck, bad = self.scheduler.luck, self.chance(0.05)
+        if bad and luck.strikes("a message is lost", bad):
+            self.scheduler.note(f"the message is lost: {body[:90]}")
         else:
-            self._put(body, delay_seconds)
-            if chance.random() < self.double():
-                self._put(body, delay_seconds + chance.random() * 30)
-        self.scheduler.effect("sent")
+            self._put(body, delay_seconds + (luck.between("message delay", 0, 30) if bad else 0))
+            if bad and luck.strikes("a message comes twice", bad):
+                self.scheduler.note(f"the message will come twice: {body[:90]}")
+                self._put(body, delay_seconds + luck.between("message delay", 0, 60))
+        self.scheduler.effect("the end of a send")
 
     def _put(self, body: str, delay_seconds: float) -> None:
-        late = self.scheduler.random.random() * self.delay()
-        self.scheduler.at(self.scheduler.seconds + delay_seconds + late, lambda: self.deliver(body, 1))
+        self.scheduler.after(delay_seconds, lambda: self.deliver(body, 1))

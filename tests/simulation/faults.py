@@ -1,0 +1,60 @@
+"""What the simulated services refuse, lose and hide, as the luck says."""
+
+from __future__ import annotations
+
+import random
+
+from local.simulated_azure.faults import Fault, Faults
+from local.simulated_azure.world import SimulatedAzure
+from tests.simulation.luck import Luck
+
+STARTS = ("data_factory.create_run", "power_bi.refresh")
+LISTS = ("data_factory.query_runs", "power_bi.history")
+OTHERS = (*LISTS, "data_factory.get_run", "data_factory.cancel_run", "power_bi.cancel")
+HIDDEN_SECONDS = 90  # less than the grace period, which is the promise
+
+
+class LuckyFaults(Faults):
+    """Draws every fault by name, so that a replay can leave it out."""
+
+    def __init__(self, luck: Luck) -> None:
+        super().__init__(random.Random(0), [])
+        self._luck = luck
+
+    def _strikes(self, fault: Fault, operation: str) -> bool:
+        return fault.fits(operation) and self._luck.strikes(_named(fault), fault.chance)
+
+
+def switch_on(azure: SimulatedAzure, luck: Luck, severity: float) -> Faults:
+    """The faults, in place of those of the services."""
+    faults = LuckyFaults(luck)
+    for service in (azure, azure.data_factory, azure.power_bi):
+        service.faults = faults
+    share = min(0.12, 0.03 * severity)
+    if severity:
+        for operation in STARTS:
+            faults.on += _at_starts(operation, share)
+        for operation in OTHERS:
+            faults.on += [Fault(operation, status=status, chance=share / 3) for status in (403, 429, 500, 503)]
+            faults.on.append(Fault(operation, when="after", lost=True, chance=share))
+        for operation in LISTS:
+            faults.on.append(Fault(operation, no_status=True, chance=share))
+    return faults
+
+
+def _at_starts(operation: str, share: float) -> list[Fault]:
+    return [
+        Fault(operation, when="after", lost=True, chance=share),
+        *(Fault(operation, when="after", status=status, chance=share / 3) for status in (500, 502, 503, 504)),
+        *(Fault(operation, when="before", status=status, chance=share / 2) for status in (500, 503)),
+        Fault(operation, when="before", lost=True, chance=share),
+        Fault(operation, when="before", status=429, retry_after="20", chance=share),
+        Fault(operation, hide_seconds=HIDDEN_SECONDS, chance=min(0.5, 4 * share)),
+    ]
+
+
+def _named(fault: Fault) -> str:
+    what = fault.status or next(
+        name for name in ("lost", "hide_seconds", "no_status", "same_id") if getattr(fault, name)
+    )
+    return f"{fault.operation} {fault.when} {what}"

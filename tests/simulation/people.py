@@ -1,0 +1,136 @@
+"""Everybody else: callers who repeat themselves, people who cancel, refresh by hand, and deploy."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.core.run import Trigger
+from shared.relay.cancel import FinishedError, cancel
+from shared.relay.start import BusyError, start
+from shared.relay.world import World
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+ASK_AGAIN_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Caller:
+    """Somebody who wants a run, and asks again with the same key until it is accepted or there is no chain."""
+
+    chain: str
+    key: str
+    run_ids: set[str] = field(default_factory=set)
+
+
+class People:
+    """What they do is planned at the beginning; `waiting` callers have not had an answer yet."""
+
+    def __init__(self, simulation: Simulation, chance: random.Random) -> None:
+        self.callers: list[Caller] = []
+        self.waiting = 0
+        self.cancelled: set[str] = set()
+        self._simulation = simulation
+        self._chance = chance
+
+    def plan(self) -> None:
+        """Nobody comes after the faults have stopped."""
+        luck, scheduler = self._simulation.luck, self._simulation.scheduler
+        end = self._simulation.bad_until
+        self._calls("key 0", end)
+        for number in range(1, 5):
+            if luck.strikes("a further caller", 0.35):
+                self._calls(f"key {number}", end)
+        for _ in range(4):
+            if luck.strikes("others refresh", 0.25):
+                scheduler.at(luck.between("others refresh", 0, end), self._others_refresh)
+        for _ in range(2):
+            if luck.strikes("a cancel", 0.25):
+                scheduler.at(luck.between("a cancel", 5, end), self._cancel_any)
+        for _ in range(2):
+            if luck.strikes("a deploy", 0.15):
+                scheduler.at(luck.between("a deploy", 5, end), self._deploy)
+
+    def _calls(self, key: str, end: float) -> None:
+        luck = self._simulation.luck
+        caller = Caller(self._chance.choice(self._simulation.declared[0]).name, key)
+        self.callers.append(caller)
+        when = luck.between("caller", 0, end * 0.8)
+        times = 1 + sum(luck.strikes("the same call again", 0.3) for _ in range(2))
+        for _ in range(times):
+            self.waiting += 1
+            self._simulation.scheduler.at(when + luck.between("caller", 0, 5), lambda: self._call(caller))
+
+    def _call(self, caller: Caller) -> None:
+        simulation = self._simulation
+
+        def work(world: World, number: int) -> None:
+            chain = next((one for one in simulation.declared[number] if one.name == caller.chain), None)
+            if chain is None:
+                return  # 404: a deploy has dropped it
+            run, _ = start(world, chain, Trigger(type="http", time=world.now()), {}, cause=caller.key)
+            caller.run_ids.add(run.id)
+
+        def ended(error: BaseException | None) -> None:
+            if error is None or isinstance(error, BusyError):
+                self.waiting -= 1
+                return
+            simulation.scheduler.note(f"{caller.key} has no answer, and will ask again: {error!r}")
+            simulation.scheduler.after(ASK_AGAIN_SECONDS, lambda: self._call(caller))
+
+        simulation.call(caller.key, work, ended)
+
+    def _cancel_any(self) -> None:
+        found = sorted(run_id for caller in self.callers for run_id in caller.run_ids)
+        if not found:
+            return
+        run_id = found[self._simulation.luck.one_of("a cancel", len(found))]
+
+        def work(world: World, _number: int) -> None:
+            try:
+                run = cancel(world, run_id)
+            except FinishedError:
+                return
+            if run is not None:
+                self.cancelled.add(run_id)
+                self._simulation.witness.cancelled(run_id)
+
+        self._simulation.call("cancel", work)
+
+    def _others_refresh(self) -> None:
+        """Somebody else refreshes a model, when it is not busy."""
+        simulation = self._simulation
+        models = simulation.azure.power_bi.workspaces["w"]
+        model = models[sorted(models)[simulation.luck.one_of("others refresh", len(models))]]
+        if all(refresh.status(simulation.scheduler.now()) != "Unknown" for refresh in model.refreshes):
+            kind = ("Scheduled", "ViaApi", "ViaEnhancedApi")[simulation.luck.one_of("others refresh", 3)]
+            body = {"type": "full"} if kind == "ViaEnhancedApi" else None
+            refresh = simulation.azure.power_bi.begin(model, kind, body)
+            simulation.witness.others.add(refresh.id)
+            simulation.scheduler.note(f"somebody else refreshes {model.id} ({kind}, {refresh.id[:8]})")
+
+    def _deploy(self) -> None:
+        """One instance after the other restarts with the new file; meanwhile two versions are at work."""
+        simulation, luck = self._simulation, self._simulation.luck
+        if simulation.calendar.agreed is None:
+            return
+        chains = simulation.maker.redeployed(simulation.calendar.agreed)
+        simulation.scheduler.note(f"a deploy begins: {', '.join(chain.name for chain in chains)}")
+        simulation.calendar.deploying(chains, simulation.scheduler.now())
+        when = 0.0
+        for number in range(len(simulation.declared)):
+            when += luck.between("a deploy", 0, 40)
+            simulation.scheduler.after(when, lambda one=number: self._restart(one, chains))  # type: ignore[misc]
+
+    def _restart(self, number: int, chains: list) -> None:  # type: ignore[type-arg]
+        simulation = self._simulation
+        simulation.scheduler.note(f"instance {'ABCDEFGH'[number]} restarts with the new chains")
+        simulation.scheduler.kill(number)
+        simulation.declared = [
+            chains if other == number else before for other, before in enumerate(simulation.declared)
+        ]
+        if all(one is chains for one in simulation.declared):
+            simulation.calendar.agreed = chains

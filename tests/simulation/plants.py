@@ -1,0 +1,191 @@
+"""Bugs planted on purpose. Each is one that a careless change would make; the seeds must find it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from shared.core.errors import TryLaterError, UnclearError
+from shared.core.run import Job, Run
+from shared.core.timing import Patience
+from shared.ports import Order, Service, WatchedJob
+from shared.relay.world import World
+from shared.storage.base import Delete, Replace, Upsert, Write
+from shared.store.places import PlaceStore
+from shared.store.runs import Held, Pointer, RunStore, Slots
+from shared.store.schedules import Progress, ScheduleStore
+from tests.simulation.simulation import Simulation
+from tests.simulation.wire import Overheard
+
+
+def drop_the_intent(simulation: Simulation) -> None:
+    """Calls start first and saves afterwards."""
+
+    class Hasty(RunStore):
+        def save(self, held: Held, run: Run, slots: Slots | None = None) -> Held | None:
+            if any(change.event == "intend" for change in run.unsaved):
+                return Held(run, held.etag)
+            return super().save(held, run, slots)
+
+    _in_every_world(simulation, lambda world: replace(world, runs=Hasty(world.runs._table)))
+
+
+def retry_a_start(simulation: Simulation) -> None:
+    """Sends a start again when its answer was lost, as client libraries do."""
+
+    class Retrying(_Wrapped):
+        def start(self, order: Order, send_before: Callable[[], bool]) -> Job:
+            try:
+                return super().start(order, send_before)
+            except UnclearError:
+                return super().start(order, send_before)
+
+    _services(simulation, Retrying)
+
+
+def trust_the_error(simulation: Simulation) -> None:
+    """Takes a start without a clear answer for one that did not happen."""
+
+    class Trusting(_Wrapped):
+        def start(self, order: Order, send_before: Callable[[], bool]) -> Job:
+            try:
+                return super().start(order, send_before)
+            except UnclearError as error:
+                raise TryLaterError(error.code, error.message) from error
+
+    _services(simulation, Trusting)
+
+
+def skip_the_etag(simulation: Simulation) -> None:
+    """Writes whatever it has, whoever wrote meanwhile."""
+
+    @dataclass(frozen=True)
+    class Careless:
+        inner: Any
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def write(self, writes: Sequence[Write]) -> Any:
+            if not any(isinstance(one, Replace) for one in writes):
+                return self.inner.write(writes)
+            return self.inner.write([one if isinstance(one, Delete) else Upsert(one.row) for one in writes])
+
+    _in_every_world(simulation, lambda world: replace(world, runs=RunStore(Careless(world.runs._table))))
+
+
+def adopt_an_old_refresh(simulation: Simulation) -> None:
+    """Takes any refresh of the last hour for its own."""
+
+    class Adopting(_Wrapped):
+        def find_started(self, order: Order) -> Sequence[Job]:
+            early = replace(order, ready_at=None, clocks_differ=timedelta(hours=1))
+            return super().find_started(early)
+
+    _services(simulation, Adopting)
+
+
+def forget_the_revival(simulation: Simulation) -> None:
+    """Leaves a run alone whose message was lost."""
+
+    class Forgetful(RunStore):
+        def pointers(self) -> Iterator[Pointer]:
+            return iter(())
+
+    _in_every_world(simulation, lambda world: replace(world, runs=Forgetful(world.runs._table)))
+
+
+def no_grace(simulation: Simulation) -> None:
+    """Starts again at once when a look shows no job."""
+    _in_every_world(simulation, lambda world: replace(world, patience=Patience(grace_seconds=0)))
+
+
+def no_claims(simulation: Simulation) -> None:
+    """Lets a job belong to whoever asks."""
+
+    class Generous(PlaceStore):
+        def claim(self, key: str, watched: WatchedJob, owner: str) -> bool:
+            super().claim(key, watched, owner)
+            return True
+
+    _in_every_world(simulation, lambda world: replace(world, places=Generous(world.places._table)))
+
+
+def a_failed_look_is_a_verdict(simulation: Simulation) -> None:
+    """Lets a failed look at a place drop its jobs from the watch."""
+
+    class Dropping(PlaceStore):
+        def save(self, held: Any, watch: Any) -> Any:
+            if watch.error is not None:
+                for job in self.watched(held.key):
+                    self.unwatch(held.key, job.job.id)
+            return super().save(held, watch)
+
+    _in_every_world(simulation, lambda world: replace(world, places=Dropping(world.places._table)))
+
+
+def schedules_begin_anew(simulation: Simulation) -> None:
+    """Lets a schedule count from now on whenever a tick finds nothing to run."""
+
+    class Anew(ScheduleStore):
+        def progress(self) -> dict[str, Progress]:
+            now = simulation.scheduler.now()
+            late = timedelta(seconds=70)
+            return {
+                name: replace(one, done_until=now) if now - one.done_until > late else one
+                for name, one in super().progress().items()
+            }
+
+    _in_every_world(simulation, lambda world: replace(world, schedules=Anew(world.schedules._table)))
+
+
+def lose_a_transition(simulation: Simulation) -> None:
+    """Saves the end of a step without its row."""
+
+    @dataclass(frozen=True)
+    class Leaky:
+        inner: Any
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def write(self, writes: Sequence[Write]) -> Any:
+            kept = [one for one in writes if isinstance(one, Delete) or '"event":"succeed"' not in one.row.data]
+            return self.inner.write(kept)
+
+    _in_every_world(simulation, lambda world: replace(world, runs=RunStore(Leaky(world.runs._table))))
+
+
+PLANTS = (
+    drop_the_intent,
+    retry_a_start,
+    trust_the_error,
+    skip_the_etag,
+    adopt_an_old_refresh,
+    forget_the_revival,
+    no_grace,
+    no_claims,
+    a_failed_look_is_a_verdict,
+    schedules_begin_anew,
+    lose_a_transition,
+)
+
+
+class _Wrapped(Overheard):
+    """A service with one method changed."""
+
+    def __init__(self, inner: Service) -> None:
+        assert isinstance(inner, Overheard)
+        super().__init__(inner.inner, inner.wire)
+
+
+def _services(simulation: Simulation, wrap: Callable[[Service], Any]) -> None:
+    _in_every_world(
+        simulation, lambda world: replace(world, services=lambda connection: wrap(world.services(connection)))
+    )
+
+
+def _in_every_world(simulation: Simulation, change: Callable[[World], World]) -> None:
+    simulation.worlds = [change(world) for world in simulation.worlds]
