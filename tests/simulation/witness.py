@@ -78,8 +78,11 @@ class Witness:
             if write.row.partition.startswith("place.") and kind == "c":
                 self._claimed(rest, write.row.data)
             elif write.row.partition.startswith("chain."):
-                if kind == "r" and isinstance(write, Insert) and len(write.row.data) > 10:
-                    run = decode(Run, write.row.data)
+                if (
+                    kind == "r"
+                    and len(write.row.data) > 10
+                    and (run := decode(Run, write.row.data)).id not in self.runs
+                ):
                     steps = {step.name: SeenStep() for step in run.steps}
                     self.runs[run.id] = SeenRun(run.definition, steps=steps)
                 elif kind == "t":
