@@ -14,9 +14,11 @@ from local.simulated_azure.faults import Faults
 from local.simulated_azure.identity import Identity
 from local.simulated_azure.messages import Request, Response, problem
 from local.simulated_azure.power_bi import PowerBi
+from local.simulated_azure.synapse import Synapse
 
 RESOURCE_MANAGER = "https://management.azure.com"
 POWER_BI = "https://analysis.windows.net/powerbi/api"
+SYNAPSE = "https://dev.azuresynapse.net"
 
 
 class SimulatedAzure:
@@ -29,6 +31,7 @@ class SimulatedAzure:
         self.identity = Identity(clock)
         self.data_factory = DataFactory(clock, self._fresh_id, self.faults)
         self.power_bi = PowerBi(clock, self._fresh_id, self.faults)
+        self.synapse = Synapse(clock, self._fresh_id, self.faults)
         self.calls: Counter[str] = Counter()
 
     def handle(self, request: Request) -> Response:
@@ -49,7 +52,11 @@ class SimulatedAzure:
         return own
 
     def _routed(self, request: Request) -> tuple[str, Callable[[], Response]]:
-        for service, audience in ((self.data_factory, RESOURCE_MANAGER), (self.power_bi, POWER_BI)):
+        for service, audience in (
+            (self.synapse, SYNAPSE),  # first: it is known by its host
+            (self.data_factory, RESOURCE_MANAGER),
+            (self.power_bi, POWER_BI),
+        ):
             found = service.handle(request)
             if found is not None:
                 return self._guarded(request, audience, *found)
