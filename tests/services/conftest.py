@@ -75,13 +75,13 @@ class Cloud:
         self.workspace: Factory = self.azure.synapse.workspace("syn-1")
         self.workspace.pipelines["P"] = self.pipeline
         self.azure.power_bi.dataset(WORKSPACE, self.model)
-        session = requests.Session()
-        session.mount("https://", SimulatedAdapter(self.azure))
+        self.session = requests.Session()
+        self.session.mount("https://", SimulatedAdapter(self.azure))
         settings = Settings.from_mapping({"AzureWebJobsStorage": "sqlite::memory:"})
         reach = Reach(
             settings=settings,
             identities=FakeIdentities(self, settings),
-            session=session,
+            session=self.session,
             clock=lambda: self.now,
         )
         self.data_factory = DataFactory(ADF, reach)

@@ -12,9 +12,13 @@ from typing import Any
 import pytest
 
 from local.simulated_azure.messages import Request, Response
+from local.simulated_azure.pipelines import Pipeline
 from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
-from shared.core.facts import Verdict
-from shared.services.pipeline_runs import VERDICTS, observation_of, same_parameter
+from shared.core.facts import Observation, Verdict
+from shared.core.run import Error, Job
+from shared.ports import JobPage, JobQuery
+from shared.services.pipeline_runs import VERDICTS, failed_activities, observation_of, reason_of, same_parameter
+from shared.services.pipelines import MOST_REASONS
 from tests.services.conftest import T0, Cloud, Side, order_of, watched
 
 
@@ -194,6 +198,155 @@ def test_cancel_is_asked_for_and_harmless_when_it_is_over(side: Side) -> None:
     seen = side.service.observe(side.service.place(side.step()), [watched(job)], None)
     assert seen[job.id].verdict is Verdict.CANCELLED
     side.service.cancel(side.step(), job)
+
+
+def ended(side: Side, job: Job) -> Observation:
+    side.cloud.wait(61)
+    return side.service.observe(side.service.place(side.step()), [watched(job)], None)[job.id]
+
+
+def test_what_a_pipeline_returns_is_the_output(side: Side) -> None:
+    side.cloud.pipeline.returns = {"rows": 7, "files": ["a"]}
+    assert ended(side, side.service.start(order_of(side.step()), go)).output == {"rows": 7, "files": ["a"]}
+
+
+def test_a_pipeline_that_returns_nothing_has_no_output(side: Side) -> None:
+    assert ended(side, side.service.start(order_of(side.step()), go)).output is None
+
+
+def test_a_failed_run_names_the_activity_that_failed_first_and_its_error(side: Side) -> None:
+    side.cloud.pipeline.activities = ("Look", "Copy")
+    side.cloud.pipeline.fails = "no disk"
+    seen = ended(side, side.service.start(order_of(side.step()), go))
+    assert (seen.verdict, seen.error) == (
+        Verdict.FAILED,
+        Error("job_failed", "Activity 'Copy' failed with 2200: no disk"),
+    )
+    assert side.calls("query_activities") == 1
+
+
+@pytest.mark.parametrize("fault", [{"status": 403}, {"status": 429}, {"status": 500}, {"lost": True}])
+def test_a_verdict_stands_when_its_reason_cannot_be_had(side: Side, fault: dict[str, Any]) -> None:
+    side.cloud.pipeline.fails = "no disk"
+    side.fails("query_activities", **fault)
+    jobs = [side.service.start(order_of(side.step()), go) for _ in range(3)]
+    side.cloud.wait(61)
+    seen = side.service.observe(side.service.place(side.step()), [watched(job) for job in jobs], None)
+    errors = {told.error for told in seen.values()}
+    assert (len(seen), errors) == (3, {Error("job_failed", "Operation on target Copy failed: no disk")})
+    assert side.calls("query_activities") == 1, "a service in trouble is not asked again for each run"
+
+
+def test_only_so_many_runs_are_asked_for_their_reason_in_one_look(side: Side) -> None:
+    side.cloud.pipeline.fails = "no disk"
+    jobs = [side.service.start(order_of(side.step()), go) for _ in range(MOST_REASONS + 5)]
+    side.cloud.wait(61)
+    seen = side.service.observe(side.service.place(side.step()), [watched(job) for job in jobs], None)
+    assert {told.verdict for told in seen.values()} == {Verdict.FAILED}
+    assert side.calls("query_activities") == MOST_REASONS
+
+
+def test_what_the_run_says_is_told_too_where_it_says_more() -> None:
+    activity = {"activityName": "Copy", "error": {"errorCode": "2200", "message": "no disk"}}
+    assert (
+        reason_of(activity, "Operation on target Each failed: no disk")
+        == "Activity 'Copy' failed with 2200: no disk"
+    )
+    assert (
+        reason_of(activity, "Inner failed")
+        == "Activity 'Copy' failed with 2200: no disk The run says: Inner failed"
+    )
+    assert reason_of({}, "") == "Activity '?' failed."
+
+
+def test_of_several_failed_activities_the_first_to_end_is_the_reason() -> None:
+    def activity(name: str, status: str, second: int) -> dict[str, Any]:
+        return {"activityName": name, "status": status, "activityRunEnd": f"2026-11-21T05:30:{second:02}.0000000Z"}
+
+    listed = [activity("Each", "Failed", 9), activity("Copy", "Failed", 8), activity("Look", "Succeeded", 1)]
+    assert [each["activityName"] for each in failed_activities(listed)] == ["Copy", "Each"]
+
+
+def failed_run(side: Side) -> Job:
+    """A run of Look and Copy that failed in Copy, which would work now."""
+    side.cloud.pipeline.activities = ("Look", "Copy")
+    side.cloud.pipeline.fails = "no disk"
+    job = side.service.start(order_of(side.step()), go)
+    side.cloud.wait(61)
+    side.cloud.pipeline.fails = None
+    return job
+
+
+def test_a_continued_run_takes_the_earlier_ones_parameters_and_begins_where_it_failed(side: Side) -> None:
+    earlier = failed_run(side)
+    again = order_of(side.step(), {"day": "tue"}, at=side.cloud.now, continues=earlier.id)
+    run = side.factory.runs[side.service.start(again, go).id]
+    assert (run.parameters, run.activities) == ({"day": "mon"}, ("Copy",))
+    assert run.group == side.factory.runs[earlier.id].group
+
+
+@pytest.mark.parametrize("correlation", [None, "baton_run"])
+def test_a_lost_continued_run_is_found_by_its_group(side: Side, correlation: str | None) -> None:
+    earlier = failed_run(side)
+    step = side.step(correlation=correlation)
+    side.api.start(side.factory, side.cloud.pipeline, {"day": "mon"})  # somebody else's, with the same parameters
+    again = order_of(step, at=side.cloud.now, continues=earlier.id)
+    side.fails("create_run", when="after", lost=True)
+    with pytest.raises(UnclearError):
+        side.service.start(again, go)
+    [found] = side.service.find_started(again)
+    assert side.factory.runs[found.id].group == earlier.id
+    assert found.id != earlier.id
+
+
+def test_a_run_that_nobody_continued_is_not_found(side: Side) -> None:
+    earlier = failed_run(side)
+    assert side.service.find_started(order_of(side.step(), at=side.cloud.now, continues=earlier.id)) == []
+
+
+def history(side: Side, **asked: Any) -> JobPage:
+    given = {"after": T0 - timedelta(days=1), "before": side.cloud.now + timedelta(days=1), "limit": 20, **asked}
+    return side.service.list_jobs(JobQuery(**given))
+
+
+def test_the_history_tells_of_all_runs_whoever_started_them(side: Side) -> None:
+    ours = side.service.start(order_of(side.step()), go)
+    side.cloud.wait(5)
+    side.cloud.pipeline.fails = "no disk"
+    nightly = side.api.start(side.factory, side.cloud.pipeline, {"day": "tue"}, by="Nightly")
+    side.cloud.wait(61)
+    newest, oldest = history(side).jobs
+    assert (newest.id, newest.status, newest.invoked_by) == (nightly.id, "Failed", "Nightly")
+    assert newest.error == Error("job_failed", "Operation on target Copy failed: no disk")
+    assert (oldest.id, oldest.status, oldest.what) == (ours.id, "Succeeded", "P")
+    assert (oldest.invoked_by, oldest.parameters, oldest.error) == ("Manual", {"day": "mon"}, None)
+    assert (oldest.started_at, oldest.ended_at) == (T0, T0 + timedelta(seconds=60.3))
+    assert oldest.link == ours.link
+
+
+def test_the_history_is_narrowed_by_time_status_and_pipeline(side: Side) -> None:
+    side.factory.pipelines["Q"] = Pipeline("Q", seconds=1)
+    job = side.service.start(order_of(side.step()), go)
+    other = side.api.start(side.factory, side.factory.pipelines["Q"], {})
+    side.cloud.wait(30)
+    assert [each.id for each in history(side, what="Q").jobs] == [other.id]
+    assert [each.id for each in history(side, status="InProgress").jobs] == [job.id]
+    assert history(side, after=T0 + timedelta(seconds=20)).jobs == ()
+    assert history(side, before=T0 - timedelta(seconds=20)).jobs == ()
+
+
+@pytest.mark.parametrize("limit", [7, 100])
+def test_the_history_comes_in_pages_that_lose_and_repeat_nothing(side: Side, limit: int) -> None:
+    for _ in range(230):
+        side.api.start(side.factory, side.cloud.pipeline, {"day": "mon"})
+        side.cloud.wait(0.001)
+    pages = [history(side, limit=limit)]
+    while pages[-1].cursor is not None:
+        pages.append(history(side, limit=limit, cursor=pages[-1].cursor))
+        assert len(pages) < 50
+    told = [job.id for page in pages for job in page.jobs]
+    assert told == list(reversed(side.factory.runs))
+    assert max(len(page.jobs) for page in pages) == limit
 
 
 @pytest.mark.parametrize(
