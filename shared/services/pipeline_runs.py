@@ -71,7 +71,7 @@ def reason_of(activity: Mapping[str, Any], message: str) -> str:
     name = text_of(activity.get("activityName")) or "?"
     reason = f"Activity {name!r} failed{f' with {code}' if code else ''}{f': {text}' if text else '.'}"
     if message and (text is None or text not in message):
-        reason = f"{reason} The run says: {message}"
+        reason = f"{reason.rstrip('.')}. The run says: {message}"
     return reason[:MOST_REASON]
 
 

@@ -16,6 +16,7 @@ from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearE
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import Clock, History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
+from shared.services.answers import skip_of
 from shared.services.pipeline_runs import (
     VERDICTS,
     began,
@@ -264,4 +265,4 @@ def _equals(operand: str, value: str) -> Json:
 
 def _place_in_page(cursor: str | None) -> tuple[int, str]:
     skip, _, token = (cursor or "0:").partition(":")
-    return int(skip), token
+    return skip_of(skip), token

@@ -19,7 +19,7 @@ from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearE
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import History, JobPage, JobQuery, JobSummary, Order, Place, Problem, WatchedJob
-from shared.services.answers import bad_answer, error_of, no_answer
+from shared.services.answers import bad_answer, error_of, no_answer, skip_of
 from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach
 from shared.services.wire import text_of, time_of
 
@@ -124,7 +124,7 @@ class PowerBi:
         """From the last 60 refreshes, which is what the service tells of; it cuts no pages."""
         dataset = query.what or ""
         found = [entry for entry in self._history(dataset) if _was_asked_for(entry, query)]
-        skip = int(query.cursor or 0)
+        skip = skip_of(query.cursor or "0")
         rest = skip + query.limit
         jobs = tuple(self._summary(dataset, entry) for entry in found[skip:rest])
         return JobPage(jobs=jobs, cursor=str(rest) if rest < len(found) else None)

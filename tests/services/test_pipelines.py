@@ -254,7 +254,7 @@ def test_what_the_run_says_is_told_too_where_it_says_more() -> None:
     )
     assert (
         reason_of(activity, "Inner failed")
-        == "Activity 'Copy' failed with 2200: no disk The run says: Inner failed"
+        == "Activity 'Copy' failed with 2200: no disk. The run says: Inner failed"
     )
     assert reason_of({}, "") == "Activity '?' failed."
 
