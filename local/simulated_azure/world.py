@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from typing import ClassVar
 
 from local.simulated_azure.data_factory import DataFactory
 from local.simulated_azure.faults import Faults
@@ -21,8 +22,13 @@ POWER_BI = "https://analysis.windows.net/powerbi/api"
 SYNAPSE = "https://dev.azuresynapse.net"
 
 
+Observer = Callable[[Request, Response | None], None]  # None: the connection ended without an answer
+
+
 class SimulatedAzure:
     """All services of one simulated cloud. Safe across threads; deterministic for one clock and one randomness."""
+
+    observer: ClassVar[Observer | None] = None  # told of every exchange, for those who check them
 
     def __init__(self, *, clock: Callable[[], datetime], random: random.Random) -> None:
         self._random = random
@@ -36,8 +42,15 @@ class SimulatedAzure:
 
     def handle(self, request: Request) -> Response:
         """The service's answer. Raises LostError when the connection ends without one."""
-        with self._lock:
-            return self._handled(request)
+        told: Response | None = None
+        try:
+            with self._lock:
+                told = self._handled(request)
+            return told
+        finally:
+            observer = type(self).observer
+            if observer is not None:
+                observer(request, told)
 
     def _handled(self, request: Request) -> Response:
         operation, act = self._routed(request)

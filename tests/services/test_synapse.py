@@ -22,20 +22,25 @@ def go() -> bool:
     return True
 
 
-@pytest.mark.parametrize("status", [200, 202])
-def test_both_statuses_that_a_start_is_answered_with_are_taken(cloud: Cloud, status: int) -> None:
+def answering(cloud: Cloud, status: int) -> None:
+    """Every request is served, and its answer's status replaced."""
     handle = cloud.azure.handle
 
     def answered(request: Request) -> Response:
         return replace(handle(request), status=status)
 
     cloud.azure.handle = answered  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_both_statuses_that_a_start_is_answered_with_are_taken(cloud: Cloud, status: int) -> None:
+    answering(cloud, status)
     job = cloud.synapse.start(order_of(STEP), go)
     assert job.id in cloud.workspace.runs
 
 
 def test_a_redirected_start_is_not_followed(cloud: Cloud) -> None:
-    cloud.azure.faults.on.append(Fault("synapse.create_run", status=307))
+    answering(cloud, 307)
     with pytest.raises(TryLaterError):
         cloud.synapse.start(order_of(STEP), go)
     assert cloud.azure.calls["synapse.create_run"] == 1
