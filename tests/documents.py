@@ -66,7 +66,7 @@ DEPARTURES = (
         Departure("fabric-jobs.json", "null", name, "Null in the document's own examples where there is none.")
         for name in ("failureReason", "exitValue")
     ),
-    Departure("fabric-jobs.json", "word", "type=KustoDashboard", "In an example, though not in the list."),
+    Departure("fabric-jobs.json", "word", "ItemType=KustoDashboard", "In an example, though not in the list."),
     Departure("synapse.json", "bare error", "", "Azure's own client takes errors without an `error` around them."),
 )
 _DEPARTURES = frozenset((each.document, each.kind, each.name) for each in DEPARTURES)
@@ -265,7 +265,7 @@ def _schema_problems(folder: Path, name: str, schema: Any, body: bytes) -> Itera
 
 @cache
 def _validator(folder: Path, name: str, schema: str) -> Draft4Validator:
-    definitions = {key: _plain(name, node) for key, node in _document(folder, name)["definitions"].items()}
+    definitions = {key: _plain(name, node, key) for key, node in _document(folder, name)["definitions"].items()}
     return Draft4Validator(
         {**_plain(name, json.loads(schema)), "definitions": definitions}, format_checker=_formats(name)
     )
