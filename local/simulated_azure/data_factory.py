@@ -42,19 +42,20 @@ class DataFactory(PipelineApi):
             (match["subscription"].lower(), match["group"].lower(), match["factory"].lower())
         )
         parts = [unquote(part) for part in (match["rest"] or "").split("/")[1:]]
-        operation, act = self._more_routed(request, factory, parts)
+        operation, act = self.routed(request, factory, parts)
         if request.query.get("api-version") != API_VERSION:
             text = f"The api-version query parameter must be {API_VERSION}."
             return operation, lambda: problem(400, "MissingApiVersionParameter", text)
         return operation, act
 
-    def _more_routed(
-        self, request: Request, factory: Factory | None, parts: list[str]
-    ) -> tuple[str, Callable[[], Response]]:
+    def _route(self, request: Request, parts: list[str]) -> tuple[str, Callable[[Factory], Response]] | None:
         match request.method, parts:
-            case "GET", ["pipelines"] if factory is not None:
-                shown = [pipeline_resource(pipeline) for pipeline in factory.pipelines.values()]
-                return "data_factory.list_pipelines", lambda: answer(200, {"value": shown})
-            case "POST", ["pipelineruns", run_id, "queryActivityruns"] if factory is not None:
-                return "data_factory.query_activities", lambda: self.query_activities(factory, run_id, request)
-        return self.routed(request, factory, parts)
+            case "GET", ["pipelines"]:
+                return "list_pipelines", _list_pipelines
+            case "POST", ["pipelineruns", run_id, "queryActivityruns"]:
+                return "query_activities", lambda factory: self.query_activities(factory, run_id, request)
+        return PipelineApi._route(self, request, parts)  # noqa: SLF001 - super() and slots do not go together
+
+
+def _list_pipelines(factory: Factory) -> Response:
+    return answer(200, {"value": [pipeline_resource(pipeline) for pipeline in factory.pipelines.values()]})

@@ -72,9 +72,9 @@ def _fits(value: Any, condition: Mapping[str, Any]) -> bool:
 
 
 def run_wire(factory: Factory, run: PipelineRun, now: datetime) -> dict[str, Any]:
-    """A run as lists and single reads show it."""
+    """A run as lists and single reads show it. A cancelled one shows no end, as in the services' own example."""
     status = run.status(now)
-    final = status in FINAL
+    ended_at = run.ended_at() if status in FINAL and status != "Cancelled" else None
     newest = max((r for r in factory.runs.values() if r.group == run.group), key=lambda r: r.created_at)
     shown: dict[str, Any] = {
         "id": f"/pipelineruns/{run.id}",
@@ -85,8 +85,8 @@ def run_wire(factory: Factory, run: PipelineRun, now: datetime) -> dict[str, Any
         "parameters": dict(run.parameters),
         "invokedBy": dict(run.invoked_by),
         "runStart": long_time(run.created_at),
-        "runEnd": long_time(run.ended_at()) if final else None,
-        "durationInMs": int((run.ended_at() - run.created_at).total_seconds() * 1000) if final else None,
+        "runEnd": long_time(ended_at),
+        "durationInMs": ended_at and int((ended_at - run.created_at).total_seconds() * 1000),
         "status": status,
         "message": run.message if status == "Failed" else "",
         "lastUpdated": long_time(run.updated_at(now)),

@@ -43,19 +43,17 @@ class Synapse(PipelineApi):
             return None
         workspace = self.workspaces.get(found[0].lower())
         parts = [unquote(part) for part in found[1].split("/")[1:]]
-        operation, act = self._more_routed(request, workspace, parts)
+        operation, act = self.routed(request, workspace, parts)
         if request.query.get("api-version") != API_VERSION:
             text = f"The api-version query parameter must be {API_VERSION}."
             return operation, lambda: problem(400, "MissingApiVersionParameter", text)
         return operation, act
 
-    def _more_routed(
-        self, request: Request, workspace: Factory | None, parts: list[str]
-    ) -> tuple[str, Callable[[], Response]]:
+    def _route(self, request: Request, parts: list[str]) -> tuple[str, Callable[[Factory], Response]] | None:
         match request.method, parts:
-            case "POST", ["pipelines", _, "pipelineruns", run_id, "queryActivityruns"] if workspace is not None:
-                return "synapse.query_activities", lambda: self.query_activities(workspace, run_id, request)
-        return self.routed(request, workspace, parts)
+            case "POST", ["pipelines", _, "pipelineruns", run_id, "queryActivityruns"]:
+                return "query_activities", lambda workspace: self.query_activities(workspace, run_id, request)
+        return PipelineApi._route(self, request, parts)  # noqa: SLF001 - super() and slots do not go together
 
 
 def workspace_and_path(request: Request) -> tuple[str, str] | None:

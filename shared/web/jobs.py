@@ -102,14 +102,10 @@ class _Asked:
         text = self._query.get(name)
         if not text:
             return None
-        try:
-            time = datetime.fromisoformat(text)
-        except ValueError:
-            time = None
-        if time is None or time.tzinfo is None:
+        time = _moment(text)
+        if time is None:
             self._mistakes.append((name, "must be a time with its zone, like 2026-11-21T05:30:00Z"))
-            return None
-        return time.astimezone(UTC)
+        return time
 
     def _from_cursor(self) -> tuple[datetime, datetime, str] | None:
         """The span and the place in it that the page before ended with."""
@@ -118,10 +114,13 @@ class _Asked:
             return None
         try:
             after, before, token = json.loads(base64.urlsafe_b64decode(text[:MOST_CURSOR]))
-            return datetime.fromisoformat(after), datetime.fromisoformat(before), str(token)
-        except (ValueError, TypeError):
+            span = _moment(after), _moment(before)
+        except (ValueError, TypeError, RecursionError):
+            span, token = (None, None), None
+        if span[0] is None or span[1] is None or not isinstance(token, str):
             self._mistakes.append(("cursor", "is not one that an earlier answer gave"))
             return None
+        return span[0], span[1], token
 
     def _limit(self) -> int:
         text = self._query.get("limit") or str(DEFAULT_LIMIT)
@@ -145,6 +144,15 @@ class _Asked:
             words = ", ".join(self._history.statuses)
             self._mistakes.append(("status", f"{text[:100]!r} is none of the service's words: {words}"))
         return text
+
+
+def _moment(text: str) -> datetime | None:
+    """A time with a zone, of a year that time arithmetic cannot leave the calendar from; else None."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time.tzinfo is not None and 2000 <= time.year < 3000 else None
 
 
 def _cursor(asked: JobQuery, token: str) -> str:

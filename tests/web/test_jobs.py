@@ -56,6 +56,11 @@ def ask(cloud: Cloud, tmp_path: Path) -> Ask:
     return asked
 
 
+def made_up(*told: str) -> str:
+    """A cursor as only Baton should make one."""
+    return base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
+
+
 def refused(call: Callable[[], Any], status: int) -> ProblemError:
     with pytest.raises(ProblemError) as problem:
         call()
@@ -128,7 +133,10 @@ def test_all_that_is_wrong_with_a_query_is_told_at_once(ask: Ask) -> None:
     assert "pipeline" in told["dataset"]
 
 
-@pytest.mark.parametrize("cursor", ["x", "bm8=", "WzEsMiwzXQ==", "W10="])
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "ä", "bm8=", "WzEsMiwzXQ==", "W10=", made_up("2026-11-20T05:30:00", "2026-11-21T05:30:00", "0:")],
+)
 def test_a_made_up_cursor_is_refused(ask: Ask, cursor: str) -> None:
     [error] = refused(lambda: ask("adf", cursor=cursor), 400).errors
     assert error["path"] == "cursor"
@@ -136,9 +144,17 @@ def test_a_made_up_cursor_is_refused(ask: Ask, cursor: str) -> None:
 
 @pytest.mark.parametrize(("name", "more"), [("adf", {}), ("syn", {}), ("pbi", {"dataset": DATASET})])
 def test_a_cursor_that_was_tampered_with_is_refused(ask: Ask, name: str, more: dict[str, str]) -> None:
-    told = ["2026-11-20T05:30:00+00:00", "2026-11-21T05:30:00+00:00", "-1:x"]
-    cursor = base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
+    cursor = made_up("2026-11-20T05:30:00+00:00", "2026-11-21T05:30:00+00:00", "-1:x")
     refused(lambda: ask(name, cursor=cursor, **more), 400)
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-11-21T05:30:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "5"]
+)
+def test_a_time_needs_a_zone_and_a_sane_year(ask: Ask, time: str) -> None:
+    for name in ("after", "before"):
+        [error] = refused(partial(ask, "adf", **{name: time}), 400).errors
+        assert (error["path"], "with its zone" in error["detail"]) == (name, True)
 
 
 def test_a_span_must_go_forward_and_a_model_must_be_named_by_its_id(ask: Ask) -> None:
