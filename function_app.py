@@ -58,6 +58,14 @@ def list_chains(req: func.HttpRequest) -> func.HttpResponse:
     return _answered(api.list_chains)
 
 
+@app.route(route="connections/{name}/jobs", methods=["GET"])
+def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
+    """A connection's own job history, whoever started the jobs."""
+    from shared.web import jobs
+
+    return _answered(lambda baton: jobs.list_jobs(baton, req.route_params["name"], req.params))
+
+
 @app.route(route="health", methods=["GET"])
 def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether every connection can do what the chains need."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from shared.core.definition import Connection, StepDefinition
 from shared.core.facts import Observation
-from shared.core.run import Job
+from shared.core.run import Error, Job
 
 Clock = Callable[[], datetime]
 RandomBits = Callable[[], int]  # at least 64 fresh random bits a call
@@ -21,6 +21,7 @@ class Order:
 
     `intended_at` is when the intent was saved, by Baton's clock. `ready_at` is when what the job depends on
     was ready, by the services' clocks. `correlation` is the value that the correlation parameter carries.
+    `continues` is the id of an earlier, failed job that this one goes on from where that one failed.
     """
 
     run_id: str
@@ -33,6 +34,7 @@ class Order:
     put_offs: int = 0  # how often in a row its start was put off
     clocks_differ: timedelta = timedelta(seconds=30)  # how much earlier than its intent its job may have begun
     latest_at: datetime | None = None  # a job that began later than this is not of its start call
+    continues: str | None = None  # data_factory and synapse; other services begin anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,51 @@ class Problem:
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What a connection's own job history can be asked for."""
+
+    narrowed_by: str  # the query parameter that names one pipeline, semantic model or the like
+    form: str  # a pattern for the whole of its value
+    statuses: tuple[str, ...]  # the service's own words
+    required: bool = False  # whether there is no history but that of one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQuery:
+    """Jobs that last changed from `after` to `before`. `what`: the value of the history's `narrowed_by`."""
+
+    after: datetime
+    before: datetime
+    limit: int
+    what: str | None = None
+    status: str | None = None
+    cursor: str | None = None  # of the page before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """A job as its service's history tells it, whoever started it. `what` is the pipeline, model or the like."""
+
+    id: str
+    status: str
+    what: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    invoked_by: str | None
+    parameters: Mapping[str, Any]
+    error: Error | None
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """Jobs, the newest first; `cursor` leads to older ones, None ends the list."""
+
+    jobs: tuple[JobSummary, ...]
+    cursor: str | None
+
+
 class Service(Protocol):
     """A connection's side of the world. One file in `services/` for each type.
 
@@ -95,6 +142,13 @@ class Service(Protocol):
 
     def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
         """What would keep these steps from working; empty when all is well."""
+
+    @property
+    def history(self) -> History:
+        """What `list_jobs` can be asked for."""
+
+    def list_jobs(self, query: JobQuery) -> JobPage:
+        """A page of the place's own history."""
 
 
 class Services(Protocol):

@@ -40,8 +40,15 @@ SETTINGS = (
     Setting("RESOURCE_MANAGER_SCOPE", None, "Its token scope, when it is not the endpoint with `/.default`."),
     Setting("POWER_BI_ENDPOINT", "https://api.powerbi.com", "The Power BI API of your cloud."),
     Setting("POWER_BI_SCOPE", "https://analysis.windows.net/powerbi/api/.default", "Its token scope."),
+    Setting(
+        "SYNAPSE_ENDPOINT",
+        "https://{workspace}.dev.azuresynapse.net",
+        "A Synapse workspace's development endpoint in your cloud; `{workspace}` stands for its name.",
+    ),
+    Setting("SYNAPSE_SCOPE", "https://dev.azuresynapse.net/.default", "Its token scope."),
     Setting("DATA_FACTORY_PORTAL", "https://adf.azure.com", "Where links to pipeline runs lead."),
     Setting("POWER_BI_PORTAL", "https://app.powerbi.com", "Where links to semantic models lead."),
+    Setting("SYNAPSE_PORTAL", "https://web.azuresynapse.net", "Where links to Synapse's pipeline runs lead."),
     Setting(
         "START_GRACE_SECONDS", "120", "How long a start of unknown outcome is looked for before it is repeated."
     ),
@@ -100,8 +107,11 @@ class Settings:
     resource_manager_scope: str
     power_bi_endpoint: str
     power_bi_scope: str
+    synapse_endpoint: str  # `{workspace}` in it stands for the workspace's name
+    synapse_scope: str
     data_factory_portal: str
     power_bi_portal: str
+    synapse_portal: str
     start_grace_seconds: float
     app_settings: Mapping[str, str] = field(repr=False)
 
@@ -142,8 +152,11 @@ class _Reader:
             resource_manager_scope=self._text("RESOURCE_MANAGER_SCOPE") or self._scope_of(resource_manager),
             power_bi_endpoint=self._endpoint("POWER_BI_ENDPOINT"),
             power_bi_scope=self._text("POWER_BI_SCOPE") or "",
+            synapse_endpoint=self._endpoint("SYNAPSE_ENDPOINT", holding="{workspace}"),
+            synapse_scope=self._text("SYNAPSE_SCOPE") or "",
             data_factory_portal=self._endpoint("DATA_FACTORY_PORTAL"),
             power_bi_portal=self._endpoint("POWER_BI_PORTAL"),
+            synapse_portal=self._endpoint("SYNAPSE_PORTAL"),
             start_grace_seconds=self._seconds("START_GRACE_SECONDS"),
             app_settings=dict(self._mapping),
         )
@@ -156,11 +169,11 @@ class _Reader:
     def _text(self, name: str) -> str | None:
         return self._mapping.get(name, "").strip() or _DEFAULTS[name]
 
-    def _endpoint(self, name: str) -> str:
+    def _endpoint(self, name: str, holding: str = "") -> str:
         """Without a slash at its end. https, or http on a loopback address where that is allowed."""
         text = (self._text(name) or "").rstrip("/")
         parts = urlsplit(text)
-        if not parts.hostname or parts.scheme not in ("http", "https"):
+        if not parts.hostname or parts.scheme not in ("http", "https") or holding not in text:
             self._mistakes.append(f"{name}: must be an address like {_DEFAULTS[name]}")
         elif parts.scheme == "http" and not (self._allows_http() and is_loopback(text)):
             self._mistakes.append(

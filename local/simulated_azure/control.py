@@ -56,10 +56,12 @@ def _routed(azure: SimulatedAzure, request: Request, path: str) -> Response:
 
 def _state(azure: SimulatedAzure) -> dict[str, Any]:
     now = azure.data_factory.clock()
+    places = [(key[2], factory) for key, factory in azure.data_factory.factories.items()]
+    places += azure.synapse.workspaces.items()
     runs = [
         {
             "id": run.id,
-            "factory": key[2],
+            "factory": name,
             "pipeline": run.pipeline,
             "parameters": dict(run.parameters),
             "status": run.status(now),
@@ -67,7 +69,7 @@ def _state(azure: SimulatedAzure) -> dict[str, Any]:
             "ended_at": long_time(run.ended_at()),
             "by": run.invoked_by["name"],
         }
-        for key, factory in azure.data_factory.factories.items()
+        for name, factory in places
         for run in factory.runs.values()
     ]
     refreshes = [

@@ -37,6 +37,7 @@ class Fault:
     lost: bool = False
     retry_after: str | None = None
     flat_envelope: bool = False  # Power BI's throttling answer has no `error` around its message
+    bare_envelope: bool = False  # Synapse's errors may come without an `error` around them
     hide_seconds: float | None = None  # what this call makes is not listed for so long
     same_id: bool = False  # a start answers with the id of the one before
     no_status: bool = False  # a body without a status
@@ -56,6 +57,8 @@ class Fault:
         headers = {"Retry_After": self.retry_after} if self.retry_after else {}
         if self.flat_envelope:
             return answer(self.status, {"message": f"{message} Retry in {self.retry_after} seconds."}, **headers)
+        if self.bare_envelope:
+            return answer(self.status, {"code": code, "message": message}, **headers)
         return problem(self.status, code, message, **headers)
 
 

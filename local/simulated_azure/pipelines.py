@@ -19,7 +19,8 @@ class Pipeline:
     queued_seconds: float = 0.3
     parameters: Mapping[str, Any] = field(default_factory=dict)  # name to default; None: no default
     returns: Any = None
-    fails: str | None = None
+    fails: str | None = None  # in its last activity
+    activities: tuple[str, ...] = ("Copy",)
 
 
 @dataclass(slots=True)
@@ -39,6 +40,16 @@ class PipelineRun:
     visible_at: datetime
     cancel_at: datetime | None = None
     group: str = ""
+    activities: tuple[str, ...] = ("Copy",)
+    fails: str = ""
+
+    def recover(self, earlier: PipelineRun, first: str | None) -> None:
+        """Makes this a rerun of an earlier run, from one of its activities on."""
+        self.group = earlier.group
+        if first in self.activities:
+            share = (self.ends_at - self.begins_at) / len(self.activities)
+            self.activities = self.activities[self.activities.index(first) :]
+            self.ends_at = self.begins_at + share * len(self.activities)
 
     def status(self, now: datetime) -> str:
         if self.cancel_at is not None and self.cancel_at < self.ends_at and now >= self.cancel_at:
@@ -59,7 +70,7 @@ class PipelineRun:
 
 @dataclass(slots=True)
 class Factory:
-    """One data factory: what is declared, and all that ever ran."""
+    """One data factory or Synapse workspace: what is declared, and all that ever ran."""
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     runs: dict[str, PipelineRun] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The world that the sample chains need: one factory, one workspace."""
+"""The world that the sample chains need: one factory, one workspace of each kind."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from local.simulated_azure.world import SimulatedAzure
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000ba70"
 GROUP = "rg-data"
 FACTORY = "adf-sales"
+SYNAPSE_WORKSPACE = "syn-finance"
 WORKSPACE = "5f0f6c64-0000-0000-0000-000000000002"
 DATASET = "22222222-0000-0000-0000-000000000002"
 
@@ -26,5 +27,7 @@ def sample_azure(clock: Callable[[], datetime], *, speed: float = 1.0) -> Simula
     )
     features = Pipeline("BuildFeatures", seconds=5 / speed, parameters={"rows": None})
     factory.pipelines = {pipeline.name: pipeline for pipeline in (load, features)}
+    post = Pipeline("PostLedger", seconds=6 / speed, parameters={"day": None}, returns={"posted": 1_204})
+    azure.synapse.workspace(SYNAPSE_WORKSPACE).pipelines = {post.name: post}
     azure.power_bi.dataset(WORKSPACE, Dataset(DATASET, "Sales", seconds=5 / speed))
     return azure

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from local.simulated_azure.control import controlled
 from local.simulated_azure.identity import IDENTITY_HEADER
 from local.simulated_azure.messages import LostError, Request, Response
+from local.simulated_azure.synapse import PATH_PREFIX as SYNAPSE_PREFIX
 from local.simulated_azure.world import SimulatedAzure
 
 
@@ -44,6 +45,7 @@ class Server:
             "IDENTITY_HEADER": IDENTITY_HEADER,
             "RESOURCE_MANAGER_ENDPOINT": self.url,
             "POWER_BI_ENDPOINT": self.url,
+            "SYNAPSE_ENDPOINT": f"{self.url}{SYNAPSE_PREFIX}/{{workspace}}",
             "ALLOW_LOOPBACK_HTTP": "true",
         }
 

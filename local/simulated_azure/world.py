@@ -8,19 +8,27 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from typing import ClassVar
 
 from local.simulated_azure.data_factory import DataFactory
 from local.simulated_azure.faults import Faults
 from local.simulated_azure.identity import Identity
 from local.simulated_azure.messages import Request, Response, problem
 from local.simulated_azure.power_bi import PowerBi
+from local.simulated_azure.synapse import Synapse
 
 RESOURCE_MANAGER = "https://management.azure.com"
 POWER_BI = "https://analysis.windows.net/powerbi/api"
+SYNAPSE = "https://dev.azuresynapse.net"
+
+
+Observer = Callable[[Request, Response | None], None]  # None: the connection ended without an answer
 
 
 class SimulatedAzure:
     """All services of one simulated cloud. Safe across threads; deterministic for one clock and one randomness."""
+
+    observer: ClassVar[Observer | None] = None  # told of every exchange, for those who check them
 
     def __init__(self, *, clock: Callable[[], datetime], random: random.Random) -> None:
         self._random = random
@@ -29,12 +37,20 @@ class SimulatedAzure:
         self.identity = Identity(clock)
         self.data_factory = DataFactory(clock, self._fresh_id, self.faults)
         self.power_bi = PowerBi(clock, self._fresh_id, self.faults)
+        self.synapse = Synapse(clock, self._fresh_id, self.faults)
         self.calls: Counter[str] = Counter()
 
     def handle(self, request: Request) -> Response:
         """The service's answer. Raises LostError when the connection ends without one."""
-        with self._lock:
-            return self._handled(request)
+        told: Response | None = None
+        try:
+            with self._lock:
+                told = self._handled(request)
+            return told
+        finally:
+            observer = type(self).observer
+            if observer is not None:
+                observer(request, told)
 
     def _handled(self, request: Request) -> Response:
         operation, act = self._routed(request)
@@ -49,7 +65,11 @@ class SimulatedAzure:
         return own
 
     def _routed(self, request: Request) -> tuple[str, Callable[[], Response]]:
-        for service, audience in ((self.data_factory, RESOURCE_MANAGER), (self.power_bi, POWER_BI)):
+        for service, audience in (
+            (self.synapse, SYNAPSE),  # first: it is known by its host
+            (self.data_factory, RESOURCE_MANAGER),
+            (self.power_bi, POWER_BI),
+        ):
             found = service.handle(request)
             if found is not None:
                 return self._guarded(request, audience, *found)

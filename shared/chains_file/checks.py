@@ -20,8 +20,9 @@ MOST_SECONDS = 7 * 86_400
 _OWN_FIELDS = {
     "data_factory": ("pipeline", "parameters", "correlation"),
     "power_bi": ("dataset", "refresh"),
+    "synapse": ("pipeline", "parameters", "correlation"),
 }
-_NEEDED = {"data_factory": "pipeline", "power_bi": "dataset"}
+_NEEDED = {"data_factory": "pipeline", "power_bi": "dataset", "synapse": "pipeline"}
 
 
 def duration_seconds(text: str) -> float:
@@ -136,7 +137,7 @@ def check_step(path: Path, step: StepShape, type_of: Mapping[str, str], mistakes
 def _check_fields(path: Path, step: StepShape, kind: str, mistakes: Mistakes) -> None:
     for other, fields in _OWN_FIELDS.items():
         for field in fields if other != kind else ():
-            if field in step.model_fields_set:
+            if field in step.model_fields_set and field not in _OWN_FIELDS[kind]:
                 has = ", ".join(_OWN_FIELDS[kind])
                 mistakes.add((*path, field), f"a step at a {kind} connection has no {field!r}; it has {has}")
     needed = _NEEDED[kind]

@@ -133,6 +133,9 @@ class _File:
             near = nearest(made.credential, declared)
             self._mistakes.add((*path, "credential"), f"no credential {made.credential!r}{near}")
             return
+        if isinstance(made, shape.SynapseShape) and (made.subscription is None) != (made.resource_group is None):
+            missing = "subscription" if made.subscription is None else "resource_group"
+            self._mistakes.add((*path, missing), "is required beside the other: links need both or none")
         credential = self._credentials.get(made.credential, Credential()) if made.credential else Credential()
         fields = made.model_dump(exclude={"credential"})
         self._connections[name] = Connection(name=name, credential=credential, **fields)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 CredentialType = Literal["managed_identity", "client_secret", "developer"]
-ConnectionType = Literal["data_factory", "power_bi"]
+ConnectionType = Literal["data_factory", "power_bi", "synapse"]
 Overlap = Literal["wait", "skip"]
 
 
@@ -27,7 +27,10 @@ class Credential:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """A place that runs jobs. Which of the place fields are set depends on `type`."""
+    """A place that runs jobs. Which of the place fields are set depends on `type`.
+
+    A synapse workspace is known by its name; its subscription and resource group are for links only.
+    """
 
     name: str
     type: ConnectionType
@@ -59,7 +62,7 @@ class StepDefinition:
     name: str
     connection: Connection
     after: tuple[str, ...] = ()
-    pipeline: str | None = None  # data_factory
+    pipeline: str | None = None  # data_factory, synapse
     dataset: str | None = None  # power_bi
     refresh: Refresh = Refresh()  # power_bi
     parameters: Mapping[str, Any] = field(default_factory=dict)  # strings in it may be templates

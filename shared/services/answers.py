@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -88,6 +89,13 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         return None
+
+
+def skip_of(cursor: str) -> int:
+    """How many entries a page's cursor passes over. Raises RefusedError for what is no cursor."""
+    if not re.fullmatch(r"[0-9]{1,6}", cursor):
+        raise RefusedError("bad_request", "The cursor is not one that an earlier page gave.")
+    return int(cursor)
 
 
 def error_of(body: str) -> tuple[str, str]:

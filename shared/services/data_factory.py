@@ -1,184 +1,125 @@
-"""Data Factory: pipelines started, found, watched and cancelled through Azure Resource Manager.
+"""Data Factory: its operations through Azure Resource Manager.
 
-All runs of a factory are watched with one paged query over what changed. Facts: the service's REST
-documents (api-version 2018-06-01); the client is azure-mgmt-datafactory, imported at first use, with every
-repetition of its own switched off: a start must never be sent twice, and a look is repeated by the watch.
+Facts: the service's REST documents (api-version 2018-06-01); the client is azure-mgmt-datafactory, imported at
+first use, with every repetition of its own switched off: a start must never be sent twice, and a look is
+repeated by the watch.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from shared.core.definition import Connection, StepDefinition
-from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
-from shared.core.facts import Observation, Verdict
-from shared.core.run import Error, Job
-from shared.ports import Order, Place, Problem, WatchedJob
+from shared.core.definition import Connection
 from shared.services.answers import bad_answer, no_answer
+from shared.services.pipelines import Continued, PipelineService, nonsense, too_late
 from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach, is_plain_http
-from shared.services.wire import text_of, time_of, wire_time
 
 if TYPE_CHECKING:
     from azure.mgmt.datafactory import DataFactoryManagementClient
 
-VERDICTS = {
-    "Queued": Verdict.ACTIVE,
-    "InProgress": Verdict.ACTIVE,
-    "Canceling": Verdict.ACTIVE,
-    "Succeeded": Verdict.SUCCEEDED,
-    "Failed": Verdict.FAILED,
-    "Cancelled": Verdict.CANCELLED,
-    "Canceled": Verdict.CANCELLED,  # an older spelling in the service's own documents
-}
-WIDE_MARGIN = timedelta(minutes=10)
-MOST_PAGES = 1_000
-MOST_SINGLE_READS = 25
-
 _REMEDY = (
     "Give the identity a role at the factory that allows Microsoft.DataFactory/factories:"
-    " pipelines/createrun/action, pipelineruns/read, pipelineruns/cancel/action and querypipelineruns"
-    " (Data Factory Contributor has them all)."
+    " pipelines/createrun/action, pipelineruns/read, pipelineruns/cancel/action, querypipelineruns and"
+    " pipelineruns/queryactivityruns (Data Factory Contributor has them all)."
 )
 
 
-class DataFactory:
+class DataFactory(PipelineService):
     """One factory, as one identity sees it."""
+
+    def __init__(self, connection: Connection, reach: Reach) -> None:
+        super().__init__(connection, FactoryCalls(connection, reach), reach.clock)
+
+
+class FactoryCalls:
+    """A factory's operations through Azure's own client."""
+
+    finds_failure = True
 
     def __init__(self, connection: Connection, reach: Reach) -> None:
         self._connection = connection
         self._reach = reach
-        self._group = connection.resource_group or ""
-        self._factory = connection.factory or ""
+        self._place = (connection.resource_group or "", connection.factory or "")
+        self.where = f"factory {connection.factory} in resource group {connection.resource_group}"
 
-    def place(self, definition: StepDefinition) -> Place:
-        return Place(definition.connection, "")
-
-    def start(self, order: Order, send_before: Callable[[], bool]) -> Job:
-        pipeline = order.definition.pipeline or ""
-
+    def create_run(
+        self,
+        pipeline: str,
+        parameters: Mapping[str, Any],
+        continued: Continued | None,
+        send_before: Callable[[], bool],
+    ) -> Mapping[str, Any]:
         def fence(_request: object) -> None:
             if not send_before():
-                raise TryLaterError("too_late", "Getting ready to start took too long; nothing was sent.")
+                raise too_late()
 
-        answer = self._call(
+        # A run that continues another takes that one's parameters; a body would not be read.
+        goes_on = True if continued is not None else None
+        return self._call(
             f"starting pipeline {pipeline!r}",
             lambda: self._client.pipelines.create_run(
-                self._group,
-                self._factory,
+                *self._place,
                 pipeline,
-                parameters=dict(order.parameters) or None,
+                parameters=None if continued else dict(parameters) or None,
+                reference_pipeline_run_id=continued.run_id if continued else None,
+                is_recovery=goes_on,
+                start_from_failure=goes_on,
                 raw_request_hook=fence,
-                **self._options,
+                **self._options(),
             ),
             starting=True,
         )
-        run_id = text_of(answer.get("runId"))
-        if run_id is None:
-            raise UnclearError("no_clear_answer", f"starting pipeline {pipeline!r}: the answer names no run")
-        return self._job(run_id, "Queued")
 
-    def find_started(self, order: Order) -> Sequence[Job]:
-        since = order.intended_at - order.clocks_differ
-        named = [{"operand": "PipelineName", "operator": "Equals", "values": [order.definition.pipeline or ""]}]
-        runs = [run for run in self._query(since - WIDE_MARGIN, named) if _could_be(run, order, since)]
-        runs.sort(key=lambda run: abs(_began(run) - order.intended_at))
-        return [self._job(run["runId"], str(run.get("status") or "Queued")) for run in runs]
+    def get_run(self, run_id: str) -> Mapping[str, Any]:
+        return self._call(
+            f"reading run {run_id}",
+            lambda: self._client.pipeline_runs.get(*self._place, run_id, **self._options()),
+        )
 
-    def observe(
-        self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
-    ) -> Mapping[str, Observation]:
-        wanted = {job.job.id for job in jobs}
-        start = since or min(job.began_at for job in jobs) - WIDE_MARGIN
-        found = {
-            run["runId"]: seen
-            for run in self._query(start, [])
-            if run.get("runId") in wanted and (seen := observation_of(run)) is not None
-        }
-        if since is None:
-            for run_id in sorted(wanted - found.keys())[:MOST_SINGLE_READS]:
-                if (seen := self._read(run_id)) is not None:
-                    found[run_id] = seen
-        return found
+    def query_runs(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        wire: Any = body  # the client takes the wire form as it is
+        return self._call(
+            "querying pipeline runs",
+            lambda: self._client.pipeline_runs.query_by_factory(*self._place, wire, **self._options()),
+        )
 
-    def cancel(self, definition: StepDefinition, job: Job) -> None:
-        try:
-            self._call(
-                f"cancelling run {job.id}",
-                lambda: self._client.pipeline_runs.cancel(
-                    self._group, self._factory, job.id, is_recursive=True, **self._options
-                ),
-            )
-        except RefusedError as error:
-            if error.code not in ("bad_request", "not_found", "conflict"):  # those: it is over already
-                raise
+    def query_activities(
+        self, pipeline: str, run_id: str, body: Mapping[str, Any], *, seconds: float
+    ) -> Mapping[str, Any]:
+        wire: Any = body
+        return self._call(
+            f"querying activities of run {run_id}",
+            lambda: self._client.activity_runs.query_by_pipeline_run(
+                *self._place, run_id, wire, **self._options(seconds)
+            ),
+        )
 
-    def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
-        pipelines = sorted({definition.pipeline or "" for definition in definitions})
-        problems = [problem for name in pipelines if (problem := self._check_pipeline(name))]
-        if any(problem.code in ("unauthorized", "forbidden") for problem in problems):
-            return problems
-        try:
-            next(self._query(self._reach.clock(), []), None)
-        except (RefusedError, TryLaterError) as error:
-            problems.append(Problem(error.code, error.message))
-        return problems
+    def cancel_run(self, run_id: str) -> None:
+        self._call(
+            f"cancelling run {run_id}",
+            lambda: self._client.pipeline_runs.cancel(*self._place, run_id, is_recursive=True, **self._options()),
+        )
 
-    def _check_pipeline(self, name: str) -> Problem | None:
-        try:
-            self._call(
-                f"reading pipeline {name!r}",
-                lambda: self._client.pipelines.get(self._group, self._factory, name, **self._options),
-            )
-        except RefusedError as error:
-            if error.code == "not_found":
-                where = f"factory {self._factory} in resource group {self._group}"
-                return Problem("not_found", f"There is no pipeline {name!r} in {where}. {error.message}")
-            return Problem(error.code, error.message)
-        except TryLaterError as error:
-            return Problem(error.code, error.message)
-        return None
+    def get_pipeline(self, pipeline: str) -> Mapping[str, Any]:
+        return self._call(
+            f"reading pipeline {pipeline!r}",
+            lambda: self._client.pipelines.get(*self._place, pipeline, **self._options()),
+        )
 
-    def _read(self, run_id: str) -> Observation | None:
-        try:
-            run = self._call(
-                f"reading run {run_id}",
-                lambda: self._client.pipeline_runs.get(self._group, self._factory, run_id, **self._options),
-            )
-        except RefusedError as error:
-            if error.code == "not_found":
-                return None
-            raise
-        return observation_of(run)
+    def link(self, run_id: str) -> str:
+        group, factory = self._place
+        resource = (
+            f"/subscriptions/{self._connection.subscription}/resourceGroups/{group}"
+            f"/providers/Microsoft.DataFactory/factories/{factory}"
+        )
+        portal = self._reach.settings.data_factory_portal
+        return f"{portal}/en/monitoring/pipelineruns/{quote(run_id, safe='')}?factory={quote(resource, safe='')}"
 
-    def _query(self, since: datetime, filters: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        body: Any = {  # the wire form, which the client takes as it is
-            "lastUpdatedAfter": wire_time(since),
-            "lastUpdatedBefore": wire_time(self._reach.clock() + WIDE_MARGIN),
-            "filters": list(filters),
-            "orderBy": [{"orderBy": "RunStart", "order": "ASC"}],
-        }
-        for _ in range(MOST_PAGES):
-            page = self._call(
-                "querying pipeline runs",
-                lambda: self._client.pipeline_runs.query_by_factory(
-                    self._group, self._factory, body, **self._options
-                ),
-            )
-            runs = page.get("value") or []
-            if not isinstance(runs, list):
-                raise _nonsense("querying pipeline runs", starting=False)
-            yield from (run for run in runs if isinstance(run, dict))
-            token = page.get("continuationToken")
-            if not token:
-                return
-            body["continuationToken"] = token
-
-    def _call(self, what: str, call: Callable[[], Any], *, starting: bool = False) -> Any:
+    def _call(self, what: str, call: Callable[[], Any], *, starting: bool = False) -> Mapping[str, Any]:
         """The answer's JSON as it came over the wire. Raises BatonError."""
         from azure.core.exceptions import (
             AzureError,
@@ -188,13 +129,13 @@ class DataFactory:
             ServiceResponseError,
         )
 
-        told = f"{what} at {self._connection.name} ({self._factory})"
+        told = f"{what} at {self._connection.name} ({self._connection.factory})"
         try:
             answered = call()
         except (ServiceRequestError, ServiceResponseError, DecodeError) as error:
             raise no_answer(told, error, starting=starting) from error
         except (ValueError, TypeError, AttributeError) as error:  # the client made nothing of the body
-            raise _nonsense(told, starting=starting) from error
+            raise nonsense(told, starting=starting) from error
         except HttpResponseError as error:
             answer: Any = error.response
             if answer is None:
@@ -206,17 +147,16 @@ class DataFactory:
         except AzureError as error:
             raise no_answer(told, error, starting=starting) from error
         if not isinstance(answered, dict):
-            raise _nonsense(told, starting=starting)
+            raise nonsense(told, starting=starting)
         return answered
 
-    @property
-    def _options(self) -> dict[str, Any]:
+    def _options(self, seconds: float = READ_SECONDS) -> dict[str, Any]:
         """Per call: the answer's own JSON, which holds fields that the client's models leave out."""
         return {
             "cls": lambda answer, _model, _headers: _json(answer.http_response),
             "retry_total": 0,
             "connection_timeout": CONNECT_SECONDS,
-            "read_timeout": READ_SECONDS,
+            "read_timeout": seconds,
             "enforce_https": not is_plain_http(self._reach.settings.resource_manager_endpoint),
         }
 
@@ -235,70 +175,7 @@ class DataFactory:
             retry_total=0,
         )
 
-    def _job(self, run_id: str, status: str) -> Job:
-        resource = (
-            f"/subscriptions/{self._connection.subscription}/resourceGroups/{self._group}"
-            f"/providers/Microsoft.DataFactory/factories/{self._factory}"
-        )
-        portal = self._reach.settings.data_factory_portal
-        link = f"{portal}/en/monitoring/pipelineruns/{quote(run_id, safe='')}?factory={quote(resource, safe='')}"
-        return Job(id=run_id, status=status, link=link)
-
-
-def observation_of(run: Mapping[str, Any]) -> Observation | None:
-    """What a pipeline run, as it came over the wire, says. None when it says no status at all."""
-    status = text_of(run.get("status"))
-    if status is None:
-        return None
-    verdict = VERDICTS.get(status, Verdict.ACTIVE)
-    error = None
-    if verdict is Verdict.FAILED:
-        error = Error("job_failed", text_of(run.get("message")) or "The pipeline failed, and gave no message.")
-    return Observation(
-        verdict=verdict,
-        status=status,
-        started_at=time_of(run.get("runStart")),
-        ended_at=time_of(run.get("runEnd")) if verdict is not Verdict.ACTIVE else None,
-        output=run.get("pipelineReturnValue"),
-        error=error,
-    )
-
-
-def _nonsense(told: str, *, starting: bool) -> BatonError:
-    text = f"{told}: the answer is not what the service's documents promise"
-    return UnclearError("no_clear_answer", text) if starting else TryLaterError("unexpected_answer", text)
-
 
 def _json(response: Any) -> Any:
     text = response.text()
     return json.loads(text) if text.strip() else {}
-
-
-def _could_be(run: Mapping[str, Any], order: Order, since: datetime) -> bool:
-    """Whether the order's start call may have made this run."""
-    parameters = run.get("parameters") or {}
-    carrier = order.definition.correlation
-    if carrier is not None:
-        return bool(parameters.get(carrier) == order.correlation)
-    if (run.get("invokedBy") or {}).get("invokedByType", "Manual") != "Manual":
-        return False
-    began = time_of(run.get("runStart"))
-    if began is not None and order.latest_at is not None and began > order.latest_at:
-        return False  # somebody else's call: one that waits in a queue may show no start at all
-    return _began(run) >= since and all(
-        name in parameters and same_parameter(value, parameters[name]) for name, value in order.parameters.items()
-    )
-
-
-def _began(run: Mapping[str, Any]) -> datetime:
-    return time_of(run.get("runStart")) or time_of(run.get("lastUpdated")) or datetime.max.replace(tzinfo=UTC)
-
-
-def same_parameter(sent: Any, shown: Any) -> bool:
-    """Whether a parameter that was sent is the one shown: the service shows all of them as text."""
-    if isinstance(sent, str) or not isinstance(shown, str):
-        return bool(sent == shown)
-    try:
-        return bool(json.loads(shown) == sent)
-    except ValueError:
-        return str(sent).lower() == shown.lower()

@@ -18,8 +18,8 @@ from shared.core.definition import Connection, Refresh, StepDefinition
 from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
-from shared.ports import Order, Place, Problem, WatchedJob
-from shared.services.answers import bad_answer, error_of, no_answer
+from shared.ports import History, JobPage, JobQuery, JobSummary, Order, Place, Problem, WatchedJob
+from shared.services.answers import bad_answer, error_of, no_answer, skip_of
 from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach
 from shared.services.wire import text_of, time_of
 
@@ -36,6 +36,7 @@ VERDICTS = {
 HISTORY = 60  # entries: as many as the service keeps at the least busy
 BUSY_SECONDS = 10.0
 
+_ID = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _REMEDY = (
     "Add the identity to the workspace as Contributor, and have a Fabric administrator allow service principals"
     " to use the Power BI APIs."
@@ -44,6 +45,8 @@ _REMEDY = (
 
 class PowerBi:
     """One workspace, as one identity sees it."""
+
+    history = History(narrowed_by="dataset", required=True, form=_ID, statuses=tuple(VERDICTS))
 
     def __init__(self, connection: Connection, reach: Reach) -> None:
         self._connection = connection
@@ -116,6 +119,29 @@ class PowerBi:
         if not datasets:
             self._reach.identities.of(self._connection.credential).bearer(self._reach.settings.power_bi_scope)
         return [problem for dataset in datasets if (problem := self._check_dataset(dataset))]
+
+    def list_jobs(self, query: JobQuery) -> JobPage:
+        """From the last 60 refreshes, which is what the service tells of; it cuts no pages."""
+        dataset = query.what or ""
+        found = [entry for entry in self._history(dataset) if _was_asked_for(entry, query)]
+        skip = skip_of(query.cursor or "0")
+        rest = skip + query.limit
+        jobs = tuple(self._summary(dataset, entry) for entry in found[skip:rest])
+        return JobPage(jobs=jobs, cursor=str(rest) if rest < len(found) else None)
+
+    def _summary(self, dataset: str, entry: Mapping[str, Any]) -> JobSummary:
+        seen, refresh_id = observation_of(entry), text_of(entry.get("requestId")) or ""
+        return JobSummary(
+            id=refresh_id,
+            status=_status(entry) or "",
+            what=dataset,
+            started_at=time_of(entry.get("startTime")),
+            ended_at=time_of(entry.get("endTime")),
+            invoked_by=text_of(entry.get("refreshType")),
+            parameters={},
+            error=seen.error if seen else None,
+            link=self._job(dataset, refresh_id, "").link,
+        )
 
     def _check_dataset(self, dataset: str) -> Problem | None:
         what = f"reading semantic model {dataset}"
@@ -233,6 +259,12 @@ def observation_of(entry: Mapping[str, Any]) -> Observation | None:
         ended_at=time_of(entry.get("endTime")) if verdict is not Verdict.ACTIVE else None,
         error=Error("job_failed", _reason(entry, status)) if verdict is Verdict.FAILED else None,
     )
+
+
+def _was_asked_for(entry: Mapping[str, Any], query: JobQuery) -> bool:
+    changed_at = time_of(entry.get("endTime")) or time_of(entry.get("startTime"))
+    within = changed_at is not None and query.after <= changed_at <= query.before
+    return within and query.status in (None, _status(entry))
 
 
 def _status(entry: Mapping[str, Any]) -> str | None:

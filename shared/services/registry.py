@@ -10,10 +10,12 @@ from shared.ports import Service
 from shared.services.data_factory import DataFactory
 from shared.services.power_bi import PowerBi
 from shared.services.reach import Reach
+from shared.services.synapse import Synapse
 
 SERVICES: dict[str, Callable[[Connection, Reach], Service]] = {
     "data_factory": DataFactory,
     "power_bi": PowerBi,
+    "synapse": Synapse,
 }
 
 

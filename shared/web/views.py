@@ -8,6 +8,7 @@ from typing import Any
 from shared.core.definition import Chain
 from shared.core.due import next_times
 from shared.core.run import Error, Run, Step, Trigger
+from shared.ports import JobSummary
 
 NEXT_TIMES = 3
 
@@ -48,6 +49,21 @@ def chain_view(chain: Chain, last_run: Run | None, now: datetime) -> dict[str, A
             for step in chain.steps
         ],
         "last_run": last_run and _last_run(last_run),
+    }
+
+
+def job_view(job: JobSummary) -> dict[str, Any]:
+    """A job of a connection's own history, in the service's words."""
+    return {
+        "id": job.id,
+        "status": job.status,
+        "what": job.what,
+        "started_at": time_view(job.started_at),
+        "ended_at": time_view(job.ended_at),
+        "invoked_by": job.invoked_by,
+        "parameters": dict(job.parameters),
+        "error": _error(job.error),
+        "link": job.link,
     }
 
 

@@ -250,3 +250,13 @@ def test_no_secret_and_no_token_is_in_any_answer(running: HostProcess, azure: Si
         assert "Bearer" not in answer.text
         assert "https://management.azure.com|" not in answer.text
         json.loads(answer.text)
+
+
+def test_a_connections_own_history_shows_what_others_started(running: HostProcess, azure: SimulatedAzure) -> None:
+    [factory] = azure.data_factory.factories.values()
+    started = azure.data_factory.start(factory, factory.pipelines["BuildFeatures"], {}, by="Nightly")
+    answer = running.call("GET", "/api/connections/sales-adf/jobs?pipeline=BuildFeatures")
+    [job] = answer.json()["jobs"]
+    assert (answer.status_code, job["id"], job["invoked_by"]) == (200, started.id, "Nightly")
+    told = problem(running.call("GET", "/api/connections/sales-adf/jobs?status=done&limit=0"), 400)
+    assert {error["path"] for error in told["errors"]} == {"status", "limit"}

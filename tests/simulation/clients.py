@@ -22,7 +22,8 @@ from local.simulated_azure.adapter import as_requests, simulated_request
 from local.simulated_azure.messages import LostError, Request, Response
 from shared.core.definition import Connection
 from shared.ports import Service
-from shared.services.data_factory import DataFactory
+from shared.services.data_factory import FactoryCalls
+from shared.services.pipelines import PipelineService
 from shared.services.power_bi import PowerBi
 from shared.services.reach import Reach
 
@@ -85,19 +86,24 @@ class StraightSession:
         return answer
 
 
-class StraightDataFactory(DataFactory):
-    """The service as it is, over a client that goes straight to the simulated Azure."""
+class StraightCalls(FactoryCalls):
+    """A factory's operations as they are, over a client that goes straight to the simulated Azure."""
 
     @cached_property
     def _client(self) -> Any:
         identity = self._reach.identities.of(self._connection.credential)
         session = cast("StraightSession", self._reach.session)
         base = (
-            f"/subscriptions/{self._connection.subscription}/resourceGroups/{self._group}"
+            f"/subscriptions/{self._connection.subscription}/resourceGroups/{self._connection.resource_group}"
             f"/providers/Microsoft.DataFactory/factories/"
         )
         authorization = identity.bearer(self._reach.settings.resource_manager_scope)
         return _Client(session._handle, base, {"authorization": authorization, "host": "management.azure.com"})
+
+
+def straight_data_factory(connection: Connection, reach: Reach) -> Service:
+    """The service as it is."""
+    return PipelineService(connection, StraightCalls(connection, reach), reach.clock)
 
 
 class _Client:
@@ -109,6 +115,7 @@ class _Client:
         self._headers = headers
         self.pipelines = SimpleNamespace(create_run=self._create_run)
         self.pipeline_runs = SimpleNamespace(query_by_factory=self._query, get=self._get, cancel=self._cancel)
+        self.activity_runs = SimpleNamespace(query_by_pipeline_run=self._activities)
 
     def _create_run(
         self, _group: str, factory: str, pipeline: str, *, parameters: Any, raw_request_hook: Any, **options: Any
@@ -118,6 +125,9 @@ class _Client:
 
     def _query(self, _group: str, factory: str, body: Any, **options: Any) -> Any:
         return self._send("POST", f"{factory}/queryPipelineRuns", body, options)
+
+    def _activities(self, _group: str, factory: str, run_id: str, body: Any, **options: Any) -> Any:
+        return self._send("POST", f"{factory}/pipelineruns/{run_id}/queryActivityruns", body, options)
 
     def _get(self, _group: str, factory: str, run_id: str, **options: Any) -> Any:
         return self._send("GET", f"{factory}/pipelineruns/{run_id}", None, options)
@@ -159,7 +169,7 @@ class _Answer:
 
 
 STRAIGHT: Mapping[str, Callable[[Connection, Reach], Service]] = {
-    "data_factory": StraightDataFactory,
+    "data_factory": straight_data_factory,
     "power_bi": PowerBi,
 }
 

@@ -10,7 +10,13 @@ from tests.simulation.luck import Luck
 
 STARTS = ("data_factory.create_run", "power_bi.refresh")
 LISTS = ("data_factory.query_runs", "power_bi.history")
-OTHERS = (*LISTS, "data_factory.get_run", "data_factory.cancel_run", "power_bi.cancel")
+OTHERS = (
+    *LISTS,
+    "data_factory.get_run",
+    "data_factory.cancel_run",
+    "data_factory.query_activities",
+    "power_bi.cancel_refresh",
+)
 HIDDEN_SECONDS = 90  # less than the grace period, which is the promise
 
 
@@ -28,7 +34,7 @@ class LuckyFaults(Faults):
 def switch_on(azure: SimulatedAzure, luck: Luck, severity: float) -> Faults:
     """The faults, in place of those of the services."""
     faults = LuckyFaults(luck)
-    for service in (azure, azure.data_factory, azure.power_bi):
+    for service in (azure, azure.data_factory, azure.synapse, azure.power_bi):
         service.faults = faults
     share = min(0.12, 0.03 * severity)
     if severity:

@@ -12,7 +12,7 @@ from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import StepDefinition
 from shared.core.facts import Observation
 from shared.core.run import Job
-from shared.ports import Order, Place, Problem, Service, Services, WatchedJob
+from shared.ports import History, JobPage, JobQuery, Order, Place, Problem, Service, Services, WatchedJob
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.witness import Witness
 
@@ -121,6 +121,13 @@ class Overheard:
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:
         self.inner.cancel(definition, job)
+
+    @property
+    def history(self) -> History:
+        return self.inner.history
+
+    def list_jobs(self, query: JobQuery) -> JobPage:
+        return self.inner.list_jobs(query)
 
     def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
         return self.inner.check(definitions)

@@ -31,6 +31,15 @@ def test_another_cloud_has_its_own_endpoints_and_scopes() -> None:
     assert settings.resource_manager_scope == "https://management.usgovcloudapi.net/.default"
 
 
+def test_a_synapse_endpoint_says_where_the_workspaces_name_goes() -> None:
+    assert Settings.from_mapping(STORAGE).synapse_endpoint == "https://{workspace}.dev.azuresynapse.net"
+    china = {**STORAGE, "SYNAPSE_ENDPOINT": "https://{workspace}.dev.azuresynapse.azure.cn/"}
+    assert Settings.from_mapping(china).synapse_endpoint == "https://{workspace}.dev.azuresynapse.azure.cn"
+    for wrong in ("https://syn.dev.azuresynapse.net", "http://{workspace}.dev.azuresynapse.net"):
+        with pytest.raises(SettingsError, match="SYNAPSE_ENDPOINT: must"):
+            Settings.from_mapping({**STORAGE, "SYNAPSE_ENDPOINT": wrong})
+
+
 def test_storage_may_be_a_file_an_account_or_endpoints() -> None:
     assert Settings.from_mapping({"AzureWebJobsStorage": "sqlite:a/b.db"}).sqlite_path == "a/b.db"
     account = Settings.from_mapping({"AzureWebJobsStorage__accountName": "stbaton"})

@@ -235,3 +235,41 @@ def test_whatever_stands_anywhere_in_a_file_gives_mistakes_never_a_crash(value: 
 def test_no_text_crashes_the_reader(text: str) -> None:
     with pytest.raises(ChainsFileError):
         parse(text, SETTINGS)
+
+
+SYNAPSE = """
+connections:
+  syn: {type: synapse, workspace: syn-finance}
+chains:
+  ledger:
+    steps:
+      post: {connection: syn, pipeline: Post Ledger, parameters: {day: mon}, correlation: baton_run}
+"""
+
+
+def test_a_synapse_step_has_what_a_data_factory_step_has() -> None:
+    step = parse(SYNAPSE, {}).chains["ledger"].steps[0]
+    assert (step.connection.type, step.connection.workspace) == ("synapse", "syn-finance")
+    assert (step.pipeline, step.parameters, step.correlation) == ("Post Ledger", {"day": "mon"}, "baton_run")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mistake"),
+    [
+        ("syn-finance", "syn-finance.dev.azuresynapse.net", "connections.syn.workspace: must be a workspace's name: letters, digits and hyphens (not its address)"),
+        ("syn-finance", "x" * 51, "connections.syn.workspace: "),
+        ("syn-finance}", f"syn-finance, subscription: {GUID}}}", "connections.syn.resource_group: is required beside the other: links need both or none"),
+        ("pipeline: Post Ledger", f"dataset: {GUID}", "chains.ledger.steps.post.dataset: a step at a synapse connection has no 'dataset'; it has pipeline, parameters, correlation"),
+        ("pipeline: Post Ledger, ", "", "chains.ledger.steps.post.pipeline: is required at a synapse connection"),
+        ("workspace: syn", "factory: syn", "connections.syn.factory: unknown field"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_synapse_connection_or_step_is_told(old: str, new: str, mistake: str) -> None:
+    assert old in SYNAPSE
+    with pytest.raises(ChainsFileError) as refused:
+        parse(SYNAPSE.replace(old, new), {})
+    assert any(str(told).startswith(mistake) for told in refused.value.mistakes), refused.value
+
+
+def test_editors_take_a_synapse_connection_too() -> None:
+    jsonschema.validate(yaml.safe_load(SYNAPSE), schema())

@@ -13,7 +13,7 @@ from shared.core.errors import BatonError
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Job, Run, Trigger
 from shared.core.timing import Patience
-from shared.ports import Order, Place, Problem, WatchedJob
+from shared.ports import History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
 from shared.relay.start import start
@@ -82,6 +82,13 @@ class FakeService:
 
     def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
         return ()
+
+    @property
+    def history(self) -> History:
+        return History(narrowed_by="pipeline", form=".*", statuses=())
+
+    def list_jobs(self, query: JobQuery) -> JobPage:
+        return JobPage(jobs=(), cursor=None)
 
     def end(self, job_id: str, verdict: Verdict = Verdict.SUCCEEDED, **more: Any) -> None:
         now = self.world.now
