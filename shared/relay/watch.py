@@ -59,8 +59,10 @@ def _tell(
     """Takes the observations to their runs; returns the jobs that are still under way."""
     left = []
     budget = INLINE_ADVANCES
-    for job in jobs:
-        observation = seen.get(job.job.id) or (_lost(job, world.now()) if wide else None)
+    for watched in jobs:
+        observation = seen.get(watched.job.id)
+        job = _counted(world, key, watched, shown=observation is not None, wide=wide)
+        observation = observation or (_lost(job, world.now()) if wide else None)
         if not _is_news(job, observation, world.now(), world.patience):
             left.append(job)
             continue
@@ -113,8 +115,17 @@ def _observed(job: WatchedJob, observation: Observation | None) -> Observed | No
     return Observed(step=job.step, attempt=job.attempt, job=told, observation=observation)
 
 
+def _counted(world: World, key: str, job: WatchedJob, *, shown: bool, wide: bool) -> WatchedJob:
+    """Notes since when looks at everything do not show the job: being shown once ends that."""
+    since = None if shown else job.missing_since or (world.now() if wide else None)
+    if since != job.missing_since:
+        job = replace(job, missing_since=since)
+        world.places.update(key, job)
+    return job
+
+
 def _lost(job: WatchedJob, now: datetime) -> Observation | None:
-    if now < job.registered_at + timedelta(seconds=MISSING_SECONDS):
+    if job.missing_since is None or now < job.missing_since + timedelta(seconds=MISSING_SECONDS):
         return None
     minutes = MISSING_SECONDS // 60
     text = f"The service accepted the start as job {job.job.id}, but has not shown that job in {minutes} minutes."

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
+from shared.core.facts import Observation, Verdict
+from shared.ports import WatchedJob
 
 _CODES = {
     400: "bad_request",
@@ -48,6 +50,11 @@ def no_answer(what: str, error: Exception, *, starting: bool) -> BatonError:
     if never_sent(error):
         return TryLaterError("unreachable", f"{told} (nothing was sent)")
     return UnclearError("no_answer", told) if starting else TryLaterError("no_answer", told)
+
+
+def unchanged(watched: WatchedJob) -> Observation:
+    """What a look says of a job that is there, or that it could not ask about, when it learned no status."""
+    return Observation(verdict=Verdict.ACTIVE, status=watched.job.status)
 
 
 def never_sent(error: BaseException) -> bool:

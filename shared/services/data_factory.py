@@ -19,7 +19,7 @@ from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearE
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import Order, Place, Problem, WatchedJob
-from shared.services.answers import bad_answer, no_answer
+from shared.services.answers import bad_answer, no_answer, unchanged
 from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach, is_plain_http
 from shared.services.wire import text_of, time_of, wire_time
 
@@ -92,17 +92,19 @@ class DataFactory:
     def observe(
         self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
     ) -> Mapping[str, Observation]:
-        wanted = {job.job.id for job in jobs}
+        wanted = {job.job.id: job for job in jobs}
         start = since or min(job.began_at for job in jobs) - WIDE_MARGIN
         found = {
-            run["runId"]: seen
+            run["runId"]: observation_of(run) or unchanged(wanted[run["runId"]])
             for run in self._query(start, [])
-            if run.get("runId") in wanted and (seen := observation_of(run)) is not None
+            if run.get("runId") in wanted
         }
         if since is None:
-            for run_id in sorted(wanted - found.keys())[:MOST_SINGLE_READS]:
-                if (seen := self._read(run_id)) is not None:
+            missing = sorted(wanted.keys() - found.keys())
+            for run_id in missing[:MOST_SINGLE_READS]:
+                if (seen := self._read(wanted[run_id])) is not None:
                     found[run_id] = seen
+            found |= {run_id: unchanged(wanted[run_id]) for run_id in missing[MOST_SINGLE_READS:]}
         return found
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:
@@ -143,17 +145,17 @@ class DataFactory:
             return Problem(error.code, error.message)
         return None
 
-    def _read(self, run_id: str) -> Observation | None:
+    def _read(self, watched: WatchedJob) -> Observation | None:
+        """One run by its id. None: the factory does not know it. A read that fails holds up no other run."""
+        run_id = watched.job.id
         try:
             run = self._call(
                 f"reading run {run_id}",
                 lambda: self._client.pipeline_runs.get(self._group, self._factory, run_id, **self._options),
             )
-        except RefusedError as error:
-            if error.code == "not_found":
-                return None
-            raise
-        return observation_of(run)
+        except (RefusedError, TryLaterError) as error:
+            return None if error.code == "not_found" else unchanged(watched)
+        return observation_of(run) or unchanged(watched)
 
     def _query(self, since: datetime, filters: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         body: Any = {  # the wire form, which the client takes as it is
@@ -169,7 +171,7 @@ class DataFactory:
                     self._group, self._factory, body, **self._options
                 ),
             )
-            runs = page.get("value") or []
+            runs = page.get("value")
             if not isinstance(runs, list):
                 raise _nonsense("querying pipeline runs", starting=False)
             yield from (run for run in runs if isinstance(run, dict))

@@ -15,6 +15,7 @@ from local.simulated_azure.faults import Fault
 from local.simulated_azure.messages import Request, Response
 from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Verdict
+from shared.services.answers import unchanged
 from shared.services.data_factory import VERDICTS, observation_of, same_parameter
 from tests.services.conftest import T0, Cloud, order_of, pipeline_step, watched
 
@@ -97,7 +98,7 @@ def test_a_start_answered_by_nonsense_is_unclear(cloud: Cloud, body: bytes) -> N
         cloud.data_factory.start(order_of(STEP), go)
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"value": 7}'])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"value": 7}'])
 def test_a_look_answered_by_nonsense_is_no_verdict(cloud: Cloud, body: bytes) -> None:
     job = cloud.data_factory.start(order_of(STEP), go)
     with serving(cloud, body), pytest.raises(TryLaterError):
@@ -175,10 +176,32 @@ def test_a_run_that_is_not_listed_yet_has_no_verdict(cloud: Cloud) -> None:
     assert cloud.data_factory.observe(cloud.data_factory.place(STEP), [watched(job)], None) == {}
 
 
-def test_a_run_without_a_status_has_no_verdict(cloud: Cloud) -> None:
+def test_a_run_without_a_status_is_there_and_has_no_verdict(cloud: Cloud) -> None:
     job = cloud.data_factory.start(order_of(STEP), go)
     cloud.azure.faults.on.append(Fault("data_factory.query_runs", no_status=True))
-    assert cloud.data_factory.observe(cloud.data_factory.place(STEP), [watched(job)], None) == {}
+    seen = cloud.data_factory.observe(cloud.data_factory.place(STEP), [watched(job)], None)
+    assert seen == {job.id: unchanged(watched(job))}
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_a_single_read_that_fails_is_no_absence_and_holds_up_no_other_run(cloud: Cloud, status: int) -> None:
+    hidden = cloud.data_factory.start(order_of(STEP), go)
+    cloud.factory.runs[hidden.id].visible_at += timedelta(hours=1)
+    other = cloud.data_factory.start(order_of(STEP), go)
+    cloud.wait(100)
+    cloud.azure.faults.on.append(Fault("data_factory.get_run", status=status))
+    jobs = [watched(hidden), watched(other)]
+    seen = cloud.data_factory.observe(cloud.data_factory.place(STEP), jobs, None)
+    assert seen[hidden.id] == unchanged(watched(hidden))
+    assert seen[other.id].verdict is Verdict.SUCCEEDED
+
+
+def test_runs_that_were_not_asked_about_one_by_one_are_not_told_as_absent(cloud: Cloud) -> None:
+    cloud.azure.faults.on.append(Fault("data_factory.create_run", hide_seconds=3_600))
+    jobs = [watched(cloud.data_factory.start(order_of(STEP), go)) for _ in range(30)]
+    seen = cloud.data_factory.observe(cloud.data_factory.place(STEP), jobs, None)
+    assert cloud.azure.calls["data_factory.get_run"] == 25
+    assert len(seen) == 5
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])

@@ -218,6 +218,23 @@ def test_a_job_that_is_never_listed_fails_and_says_so(small: SmallWorld) -> None
     assert error.code == "job_missing"
 
 
+def test_a_job_that_was_shown_and_is_not_for_a_while_is_not_lost(small: SmallWorld) -> None:
+    run = small.start(a_chain(a_step("load")))
+    small.pass_time(2 * MISSING_SECONDS, ticks=())
+    small.service.hidden.add("job-1")
+    small.pass_time(MISSING_SECONDS - 60, ticks=())
+    small.service.hidden.clear()
+    small.pass_time(MISSING_SECONDS, ticks=())
+    small.service.hidden.add("job-1")
+    small.pass_time(MISSING_SECONDS - 60, ticks=())
+    assert statuses(small, run.id) == {"load": "running"}
+    small.service.hidden.clear()
+    small.service.end("job-1")
+    small.pass_time(120, ticks=())
+    assert small.run(run.id).status is RunStatus.SUCCEEDED
+    assert list(small.service.jobs) == ["job-1"]
+
+
 def test_a_timeout_cancels_the_job_and_the_next_attempt_follows(small: SmallWorld) -> None:
     run = small.start(a_chain(a_step("load", timeout_seconds=60, retries=1, retry_delay_seconds=30)))
     small.pass_time(70, ticks=())
