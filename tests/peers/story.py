@@ -25,7 +25,7 @@ from local.simulated_azure.pipelines import Factory, Pipeline, PipelineRun
 from local.simulated_azure.power_bi import Dataset
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Chain, Connection, Credential, Refresh, StepDefinition
-from shared.core.run import Run, RunStatus, Step, Trigger
+from shared.core.run import Error, Run, RunStatus, Step, Trigger
 from shared.core.timing import Patience
 from shared.identity import Identities, Identity
 from shared.relay.advance import advance
@@ -68,8 +68,8 @@ class Call:
 
     at: datetime
     operation: str
-    method: str
     path: str
+    status: int | None  # of the answer; None: there was none
 
 
 class Wire(SimulatedAdapter):
@@ -82,14 +82,17 @@ class Wire(SimulatedAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         story = self._story
         before = Counter(story.azure.calls)
+        status = None
         try:
-            return super().send(request, *args, **kwargs)
+            answer = super().send(request, *args, **kwargs)
+            status = answer.status_code
         finally:
             [operation] = story.azure.calls - before
-            story.log.append(Call(story.now, operation, request.method or "", request.path_url.split("?")[0]))
-            if operation in story.deaths:
-                story.deaths.remove(operation)
-                raise DiedError(operation)
+            story.log.append(Call(story.now, operation, request.path_url.split("?")[0], status))
+        if operation in story.deaths:
+            story.deaths.remove(operation)
+            raise DiedError(operation)
+        return answer
 
 
 @dataclass(slots=True)
@@ -137,6 +140,9 @@ class Post:
     def next_due(self) -> datetime:
         return self._due[0][0] if self._due else datetime.max.replace(tzinfo=UTC)
 
+    def waiting(self) -> list[str]:
+        return [body for _, _, body in self._due]
+
     def take(self) -> str:
         return heapq.heappop(self._due)[2]
 
@@ -182,9 +188,9 @@ class Story:
 
     # What is done
 
-    def start(self, *steps: StepDefinition, cause: str | None = None) -> str:
+    def start(self, *steps: StepDefinition, cause: str | None = None, max_running: int | None = None) -> str:
         """Starts a run of these steps, each after the one before; the run's id. A death leaves it to the timer."""
-        chain = chain_of(*steps)
+        chain = chain_of(*steps, max_running=max_running)
         cause = cause or f"key {next(self._causes)}"
         try:
             run, _ = start(self.world, chain, Trigger(type="http", time=self.now), {}, cause=cause)
@@ -195,7 +201,7 @@ class Story:
         return run.id
 
     def cancel(self, run_id: str) -> None:
-        cancel(self.world, run_id)
+        self._worker(lambda: cancel(self.world, run_id))
 
     # How time passes
 
@@ -258,6 +264,16 @@ class Story:
         assert job is not None
         return job.id
 
+    def error(self, run_id: str, name: str = "load") -> Error:
+        error = self.step(run_id, name).error
+        assert error is not None
+        return error
+
+    def intents(self, run_id: str, name: str = "load") -> list[datetime]:
+        """When Baton made up its mind to start the step's job."""
+        told = self.world.runs.transitions(run_id)
+        return [change.at for change in told if (change.step, change.event) == (name, "intend")]
+
     def calls(self, operation: str) -> list[datetime]:
         """When each such request arrived."""
         return [call.at for call in self.log if call.operation == operation]
@@ -310,7 +326,7 @@ def refresh(*, standard: bool = False, **changes: Any) -> StepDefinition:
     )
 
 
-def chain_of(*steps: StepDefinition) -> Chain:
+def chain_of(*steps: StepDefinition, max_running: int | None = None) -> Chain:
     """Each step after the one before."""
     later = tuple(replace(step, after=(before.name,)) for before, step in pairwise(steps))
-    return Chain(name="sales", steps=(*steps[:1], *later))
+    return Chain(name="sales", steps=(*steps[:1], *later), max_running=max_running)
