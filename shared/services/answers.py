@@ -21,6 +21,7 @@ _CODES = {
 }
 _EXPIRED = ("TokenExpired", "ExpiredAuthenticationToken")  # the next call brings a new token
 _MOST_TEXT = 1_000
+_MOST_WAIT_SECONDS = 86_400.0  # an hour has been seen; what is far beyond is a mistake
 
 
 def bad_answer(
@@ -83,18 +84,22 @@ def never_sent(error: BaseException) -> bool:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """How long the service asks us to wait: Retry-After in seconds or as a date."""
+    """How long the service asks us to wait: Retry-After in seconds or as a date. A day at the most."""
     told = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
     if told is None:
         return None
     try:
-        return max(0.0, float(told))
+        return _sensible(float(told))
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+        return _sensible((parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         return None
+
+
+def _sensible(seconds: float) -> float:
+    return min(_MOST_WAIT_SECONDS, max(0.0, seconds))
 
 
 def error_of(body: str) -> tuple[str, str]:
