@@ -41,7 +41,7 @@ def look(world: World, key: str, token: str) -> None:
         _look_failed(world, held, error, now)
         return
     left = _tell(world, key, jobs, seen, wide=since is None)
-    watch = replace(held.watch, looked_at=now, looks=held.watch.looks + 1, failures=0, error=None)
+    watch = replace(held.watch, looked_at=now, looks=held.watch.looks + 1, failures=0, error=None, not_before=None)
     pause = seconds_to_next_look([_waiting(job, now) for job in left]) if left else SHORTEST_SECONDS
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
 
@@ -150,7 +150,8 @@ def _look_failed(world: World, held: HeldWatch, error: RefusedError | TryLaterEr
     pause = max(wished, backoff_seconds(held.watch.failures))
     say("look_failed", level=logging.WARNING, place=held.key, code=error.code, why=error.message, again_in=pause)
     text = f"{error.code}: {error.message}"
-    watch = replace(held.watch, failures=held.watch.failures + 1, error=text)
+    not_before = now + timedelta(seconds=wished) if wished else None
+    watch = replace(held.watch, failures=held.watch.failures + 1, error=text, not_before=not_before)
     _schedule(world, held, replace(watch, next_look_at=now + timedelta(seconds=pause)))
 
 
@@ -165,7 +166,12 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
         if other is None:
             return
         merged = replace(
-            other.watch, looked_at=watch.looked_at, looks=watch.looks, failures=watch.failures, error=watch.error
+            other.watch,
+            looked_at=watch.looked_at,
+            looks=watch.looks,
+            failures=watch.failures,
+            error=watch.error,
+            not_before=watch.not_before,
         )
         if world.places.save(other, merged) is not None:
             return
