@@ -128,7 +128,10 @@ def _lost(job: WatchedJob, now: datetime) -> Observation | None:
     if job.missing_since is None or now < job.missing_since + timedelta(seconds=MISSING_SECONDS):
         return None
     minutes = MISSING_SECONDS // 60
-    text = f"The service accepted the start as job {job.job.id}, but has not shown that job in {minutes} minutes."
+    text = (
+        f"The service accepted the start as job {job.job.id}, but has not shown that job for {minutes} minutes."
+        " It may still run there: look before you start it again."
+    )
     return Observation(verdict=Verdict.LOST, status=job.job.status, error=Error("job_missing", text))
 
 
