@@ -226,3 +226,34 @@ def test_a_run_that_was_left_running_by_dead_messages_is_reconciled_with_the_ser
         story.post.take()
     story.until_over(run_id, within=2_000)
     untouched(story, run_id)
+
+
+@pytest.mark.parametrize("wish", ["0", "-5", "nan", "inf", "1e300", "soon", "99999999999"])
+def test_a_retry_after_that_makes_no_sense_breaks_nothing(story: Story, wish: str) -> None:
+    story.goes_wrong(QUERY, status=429, retry_after=wish, times=1)
+    run_id = story.start(load(), refresh())
+    story.until_over(run_id, within=25 * HOUR)
+    untouched(story, run_id)
+
+
+def test_new_jobs_at_a_throttled_place_bring_no_look_before_the_time_that_the_service_named(story: Story) -> None:
+    story.goes_wrong(QUERY, status=429, retry_after="3392", times=1)
+    run_ids = [story.start(load())]
+    story.wait(10)
+    for _ in range(10):
+        run_ids.append(story.start(load()))
+        story.wait(60)
+    story.wait(HOUR)
+    first, second, *_ = story.calls(QUERY)
+    assert (second - first).total_seconds() == pytest.approx(3_392, abs=1)
+    assert {story.run(run_id).status for run_id in run_ids} == {RunStatus.SUCCEEDED}
+
+
+def test_a_job_that_is_never_listed_fails_and_gets_no_second_beside_it(story: Story) -> None:
+    story.goes_wrong(CREATE, hide_seconds=5 * HOUR)
+    story.pipeline.seconds = 4 * HOUR
+    run_id = story.start(load(retries=3))
+    assert story.until_over(run_id, within=HOUR).status is RunStatus.FAILED
+    assert story.error(run_id).code == "job_missing"
+    story.wait(HOUR)
+    assert len(story.factory.runs) == 1

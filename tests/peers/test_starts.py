@@ -195,3 +195,43 @@ def test_runs_of_a_singleton_wait_for_each_other_however_many_there_are(story: S
     runs = sorted(story.pipeline_runs, key=lambda run: run.created_at)
     assert len(runs) == 120
     assert all(later.created_at >= earlier.ends_at for earlier, later in pairwise(runs))
+
+
+@pytest.mark.parametrize("operation", [QUERY, HISTORY])
+@pytest.mark.parametrize(
+    "fault", [{"status": 503}, {"status": 403}, {"lost": True}, {"status": 200, "body": "{}"}]
+)
+def test_a_start_of_unknown_outcome_is_not_repeated_while_the_service_cannot_be_read(
+    story: Story, operation: str, fault: dict[str, Any]
+) -> None:
+    start, step = (CREATE, load()) if operation == QUERY else (REFRESH, refresh())
+    story.goes_wrong(start, when="after", lost=True, times=1)
+    blind = story.goes_wrong(operation, **fault)
+    run_id = story.start(step)
+    story.wait(5 * HOUR)
+    assert story.step(run_id, step.name).status is StepStatus.STARTING
+    story.mends(blind)
+    assert story.until_over(run_id, within=HOUR).status is RunStatus.SUCCEEDED
+    assert len(story.calls(start)) == 1
+
+
+@pytest.mark.parametrize("wish", ["3392", "99999999999", "inf", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_start_that_is_put_off_beyond_its_timeout_fails_at_its_timeout_and_says_why(
+    story: Story, wish: str
+) -> None:
+    story.goes_wrong(CREATE, status=429, retry_after=wish)
+    run_id = story.start(load(timeout_seconds=1_800))
+    assert story.until_over(run_id, within=1_801).status is RunStatus.FAILED
+    error = story.error(run_id)
+    assert error.code == "timeout"
+    assert "HTTP 429" in error.message
+    assert story.pipeline_runs == []
+
+
+def test_several_runs_that_want_the_same_model_refreshed_get_one_refresh_each_in_turn(story: Story) -> None:
+    run_ids = [story.start(refresh()) for _ in range(5)]
+    story.wait(HOUR)
+    assert {story.run(run_id).status for run_id in run_ids} == {RunStatus.SUCCEEDED}
+    refreshes = sorted(story.model.refreshes, key=lambda each: each.started_at)
+    assert sorted(story.job_id(run_id, "refresh") for run_id in run_ids) == sorted(each.id for each in refreshes)
+    assert all(later.started_at >= earlier.ends_at for earlier, later in pairwise(refreshes))

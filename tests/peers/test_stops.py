@@ -178,3 +178,12 @@ def test_a_finished_run_cannot_be_cancelled_and_its_job_is_left_alone(story: Sto
     with pytest.raises(FinishedError):
         story.cancel(run_id)
     assert story.calls(CANCEL_RUN) == []
+
+
+def test_a_long_retry_after_does_not_put_off_a_timeout(story: Story) -> None:
+    story.pipeline.seconds = 20 * HOUR
+    story.goes_wrong(QUERY, status=429, retry_after="36000", times=1)
+    run_id = story.start(load(timeout_seconds=HOUR))
+    story.until_over(run_id, within=HOUR + 180)
+    assert story.error(run_id).code == "timeout"
+    assert story.pipeline_runs[0].status(story.now) == "Cancelled"
