@@ -235,3 +235,14 @@ def test_several_runs_that_want_the_same_model_refreshed_get_one_refresh_each_in
     refreshes = sorted(story.model.refreshes, key=lambda each: each.started_at)
     assert sorted(story.job_id(run_id, "refresh") for run_id in run_ids) == sorted(each.id for each in refreshes)
     assert all(later.started_at >= earlier.ends_at for earlier, later in pairwise(refreshes))
+
+
+def test_a_token_that_expires_just_before_a_start_puts_it_off_for_seconds(story: Story) -> None:
+    for operation in (CREATE, REFRESH):
+        story.goes_wrong(operation, status=401, times=1)
+    run_id = story.start(load(), refresh())
+    story.until_over(run_id, within=HOUR)
+    one_job_of_each(story, run_id)
+    for operation in (CREATE, REFRESH):
+        first, second = story.calls(operation)
+        assert (second - first).total_seconds() <= 15
