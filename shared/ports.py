@@ -58,6 +58,7 @@ class WatchedJob:
     usual_seconds: float | None = None
     deadline_at: datetime | None = None
     told_at: datetime | None = None  # when a message with its end was sent to its run
+    missing_since: datetime | None = None  # when a look at everything first failed to show it; None: it was shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ class Service(Protocol):
     ) -> Mapping[str, Observation]:
         """What the service says of these jobs, by job id. `since`: only what changed after it; None: everything.
 
-        A job that is not listed is left out: no verdict.
+        A job that is not listed is left out: no verdict. One that the service knows, or that could not be
+        read, but of which no status was learned, is told as `unchanged`.
         """
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:

@@ -87,6 +87,8 @@ class Documents:
         if found is None:
             return
         name, path = found
+        if response is not None and response.garbled:
+            response = None
         problems = list(_Exchange(self.folder, name, request, path, response).problems())
         with self._lock:
             self.checked[f"{name} requests"] += 1

@@ -35,6 +35,7 @@ class Fault:
     when: When = "before"
     status: int | None = None
     lost: bool = False
+    body: str | None = None  # with `status`: the answer's whole body, in place of the usual one
     retry_after: str | None = None
     flat_envelope: bool = False  # Power BI's throttling answer has no `error` around its message
     bare_envelope: bool = False  # Synapse's errors may come without an `error` around them
@@ -55,6 +56,9 @@ class Fault:
             return None
         code, message = _CODES.get(self.status, ("Error", "Something went wrong."))
         headers = {"Retry_After": self.retry_after} if self.retry_after else {}
+        if self.body is not None:
+            told = {"Retry-After": self.retry_after} if self.retry_after else {}
+            return Response(status=self.status, headers=told, body=self.body.encode(), garbled=True)
         if self.flat_envelope:
             return answer(self.status, {"message": f"{message} Retry in {self.retry_after} seconds."}, **headers)
         if self.bare_envelope:

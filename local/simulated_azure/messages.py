@@ -35,6 +35,7 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    garbled: bool = False  # as no document of the service has it, on purpose
 
 
 class LostError(Exception):

@@ -175,7 +175,7 @@ class PowerBi:
             "startTime": short_time(refresh.started_at, zone=""),
             "type": refresh.body.get("type", "Automatic"),
             "commitMode": refresh.body.get("commitMode", "Transactional"),
-            "status": status,
+            "status": "Failed" if status == "TimedOut" else status,  # the older field has no such word
             "extendedStatus": "InProgress" if status == "Unknown" else status,
             "currentRefreshType": refresh.body.get("type", "Automatic"),
             "numberOfAttempts": 0,
@@ -184,9 +184,8 @@ class PowerBi:
             return answer(202, body)
         body["endTime"] = short_time(refresh.ended_at(), zone="")
         if status == "Failed":
-            body["messages"] = [
-                {"code": refresh.error, "message": f"The refresh failed: {refresh.error}", "type": "Error"}
-            ]
+            code = refresh.error or "ModelRefreshFailed"
+            body["messages"] = [{"code": code, "message": f"The refresh failed: {code}", "type": "Error"}]
         return answer(200, body)
 
     def _cancel(self, model: Dataset, refresh_id: str) -> Response:

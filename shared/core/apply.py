@@ -135,10 +135,16 @@ def _observed(run: Run, fact: Observed, now: datetime) -> Run:
         case Verdict.CANCELLED:
             return _ended_cancelled(run, step, seen, now)
         case Verdict.FAILED | Verdict.LOST:
-            error = seen.error or Error("job_failed", f"The job ended as {seen.status}.")
-            if step.stop is not None and step.stop.reason == "requested":
-                return step_event(run, step, "cancel", now, error=error, due_at=None)
-            return attempt_failed(run, step, error, now)
+            return _ended_badly(run, step, seen, now)
+
+
+def _ended_badly(run: Run, step: Step, seen: Observation, now: datetime) -> Run:
+    error = seen.error or Error("job_failed", f"The job ended as {seen.status}.")
+    if step.stop is not None and step.stop.reason == "requested":
+        return step_event(run, step, "cancel", now, error=error, due_at=None)
+    if seen.verdict is Verdict.LOST:  # it may run unseen: another attempt could be a second job beside it
+        return step_event(run, step, "fail", now, error=error, due_at=None)
+    return attempt_failed(run, step, error, now)
 
 
 def _succeeded(run: Run, step: Step, seen: Observation, now: datetime) -> Run:

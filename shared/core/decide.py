@@ -175,7 +175,8 @@ def _step_due(run: Run, step: Step, patience: Patience) -> datetime | None:
         case StepStatus.WAITING:
             if any(run.step(n).status is not StepStatus.SUCCEEDED for n in run.step_definition(step.name).after):
                 return None
-            return step.due_at or run.created_at
+            due = step.due_at or run.created_at
+            return min(due, _deadline(run, step) or due)
         case StepStatus.STARTING:
             assert step.intent is not None
             return step.due_at or step.intent.at + timedelta(seconds=patience.lease_seconds)

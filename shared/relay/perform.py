@@ -102,7 +102,8 @@ def _stop(world: World, run: Run, step: Step) -> Fact:
         after = error.after_seconds if isinstance(error, TryLaterError) else None
         return StopFailed(step=step.name, job_id=step.job.id, error=told, after_seconds=after)
     say("stop_sent", run=run.id, step=step.name, job=step.job.id)
-    ensure_watch(world, service.place(definition), world.now() + timedelta(seconds=SHORTEST_SECONDS))
+    look_at = world.now() + timedelta(seconds=SHORTEST_SECONDS)
+    ensure_watch(world, service.place(definition), look_at, urgent=True)
     return StopSent(step=step.name, job_id=step.job.id)
 
 

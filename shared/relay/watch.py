@@ -41,7 +41,7 @@ def look(world: World, key: str, token: str) -> None:
         _look_failed(world, held, error, now)
         return
     left = _tell(world, key, jobs, seen, wide=since is None)
-    watch = replace(held.watch, looked_at=now, looks=held.watch.looks + 1, failures=0, error=None)
+    watch = replace(held.watch, looked_at=now, looks=held.watch.looks + 1, failures=0, error=None, not_before=None)
     pause = seconds_to_next_look([_waiting(job, now) for job in left]) if left else SHORTEST_SECONDS
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
 
@@ -59,8 +59,10 @@ def _tell(
     """Takes the observations to their runs; returns the jobs that are still under way."""
     left = []
     budget = INLINE_ADVANCES
-    for job in jobs:
-        observation = seen.get(job.job.id) or (_lost(job, world.now()) if wide else None)
+    for watched in jobs:
+        observation = seen.get(watched.job.id)
+        job = _counted(world, key, watched, shown=observation is not None, wide=wide)
+        observation = observation or (_lost(job, world.now()) if wide else None)
         if not _is_news(job, observation, world.now(), world.patience):
             left.append(job)
             continue
@@ -113,11 +115,23 @@ def _observed(job: WatchedJob, observation: Observation | None) -> Observed | No
     return Observed(step=job.step, attempt=job.attempt, job=told, observation=observation)
 
 
+def _counted(world: World, key: str, job: WatchedJob, *, shown: bool, wide: bool) -> WatchedJob:
+    """Notes since when looks at everything do not show the job: being shown once ends that."""
+    since = None if shown else job.missing_since or (world.now() if wide else None)
+    if since != job.missing_since:
+        job = replace(job, missing_since=since)
+        world.places.update(key, job)
+    return job
+
+
 def _lost(job: WatchedJob, now: datetime) -> Observation | None:
-    if now < job.registered_at + timedelta(seconds=MISSING_SECONDS):
+    if job.missing_since is None or now < job.missing_since + timedelta(seconds=MISSING_SECONDS):
         return None
     minutes = MISSING_SECONDS // 60
-    text = f"The service accepted the start as job {job.job.id}, but has not shown that job in {minutes} minutes."
+    text = (
+        f"The service accepted the start as job {job.job.id}, but has not shown that job for {minutes} minutes."
+        " It may still run there: look before you start it again."
+    )
     return Observation(verdict=Verdict.LOST, status=job.job.status, error=Error("job_missing", text))
 
 
@@ -139,7 +153,8 @@ def _look_failed(world: World, held: HeldWatch, error: RefusedError | TryLaterEr
     pause = max(wished, backoff_seconds(held.watch.failures))
     say("look_failed", level=logging.WARNING, place=held.key, code=error.code, why=error.message, again_in=pause)
     text = f"{error.code}: {error.message}"
-    watch = replace(held.watch, failures=held.watch.failures + 1, error=text)
+    not_before = now + timedelta(seconds=wished) if wished else None
+    watch = replace(held.watch, failures=held.watch.failures + 1, error=text, not_before=not_before)
     _schedule(world, held, replace(watch, next_look_at=now + timedelta(seconds=pause)))
 
 
@@ -154,7 +169,12 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
         if other is None:
             return
         merged = replace(
-            other.watch, looked_at=watch.looked_at, looks=watch.looks, failures=watch.failures, error=watch.error
+            other.watch,
+            looked_at=watch.looked_at,
+            looks=watch.looks,
+            failures=watch.failures,
+            error=watch.error,
+            not_before=watch.not_before,
         )
         if world.places.save(other, merged) is not None:
             return

@@ -13,8 +13,11 @@ from shared.store.places import HeldWatch, Watch, place_key
 MOST_RACES = 20
 
 
-def ensure_watch(world: World, place: Place, look_at: datetime) -> None:
-    """The place will be looked at by `look_at` at the latest. Call it after its job has been written."""
+def ensure_watch(world: World, place: Place, look_at: datetime, *, urgent: bool = False) -> None:
+    """The place will be looked at by `look_at` at the latest. Call it after its job has been written.
+
+    A service that asked to be left alone for longer is, unless the look is urgent.
+    """
     key = place_key(place)
     for _ in range(MOST_RACES):
         held = world.places.watch(key)
@@ -23,7 +26,9 @@ def ensure_watch(world: World, place: Place, look_at: datetime) -> None:
             if world.places.begin(key, watch):
                 send_watch(world, key, watch)
                 return
-        elif _soon_enough(held.watch, look_at, world.now()) or schedule_look(world, held, look_at):
+            continue
+        due = look_at if urgent else max(look_at, held.watch.not_before or look_at)
+        if _soon_enough(held.watch, due, world.now()) or schedule_look(world, held, due):
             return
     # Whoever wins this often keeps the watch alive; the timer finds it if not.
 

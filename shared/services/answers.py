@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
+from shared.core.facts import Observation, Verdict
+from shared.ports import WatchedJob
 
 _CODES = {
     400: "bad_request",
@@ -20,6 +22,7 @@ _CODES = {
 }
 _EXPIRED = ("TokenExpired", "ExpiredAuthenticationToken")  # the next call brings a new token
 _MOST_TEXT = 1_000
+_MOST_WAIT_SECONDS = 86_400.0  # an hour has been seen; what is far beyond is a mistake
 
 
 def bad_answer(
@@ -51,6 +54,11 @@ def no_answer(what: str, error: Exception, *, starting: bool) -> BatonError:
     return UnclearError("no_answer", told) if starting else TryLaterError("no_answer", told)
 
 
+def unchanged(watched: WatchedJob) -> Observation:
+    """What a look says of a job that is there, or that it could not ask about, when it learned no status."""
+    return Observation(verdict=Verdict.ACTIVE, status=watched.job.status)
+
+
 def never_sent(error: BaseException) -> bool:
     """True only when the connection itself failed, so that no request can have left."""
     from requests.exceptions import ConnectTimeout
@@ -77,16 +85,16 @@ def never_sent(error: BaseException) -> bool:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """How long the service asks us to wait: Retry-After in seconds or as a date."""
+    """How long the service asks us to wait: Retry-After in seconds or as a date. A day at the most."""
     told = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
     if told is None:
         return None
     try:
-        return max(0.0, float(told))
+        return _sensible(float(told))
     except ValueError:
         pass
     try:
-        return max(0.0, (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+        return _sensible((parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
     except (TypeError, ValueError):
         return None
 
@@ -96,6 +104,10 @@ def skip_of(cursor: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", cursor):
         raise RefusedError("bad_request", "The cursor is not one that an earlier page gave.")
     return int(cursor)
+
+
+def _sensible(seconds: float) -> float:
+    return min(_MOST_WAIT_SECONDS, max(0.0, seconds))
 
 
 def error_of(body: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearE
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import Clock, History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
-from shared.services.answers import skip_of
+from shared.services.answers import skip_of, unchanged
 from shared.services.pipeline_runs import (
     VERDICTS,
     began,
@@ -99,15 +99,15 @@ class PipelineService:
     def observe(
         self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
     ) -> Mapping[str, Observation]:
-        wanted = {job.job.id for job in jobs}
+        wanted = {job.job.id: job for job in jobs}
         start = since or min(job.began_at for job in jobs) - WIDE_MARGIN
         runs = {run["runId"]: run for run in self._query(start, []) if run["runId"] in wanted}
-        seen = {run_id: told for run_id, run in runs.items() if (told := observation_of(run)) is not None}
+        seen = {run_id: observation_of(run) or unchanged(wanted[run_id]) for run_id, run in runs.items()}
         if since is None:
-            for run_id in sorted(wanted - seen.keys())[:MOST_SINGLE_READS]:
-                run = self._read(run_id)
-                if run is not None and (told := observation_of(run)) is not None:
-                    runs[run_id], seen[run_id] = run, told
+            missing = sorted(wanted.keys() - runs.keys())
+            for run_id in missing[:MOST_SINGLE_READS]:
+                seen |= self._seen_alone(wanted[run_id], runs)
+            seen |= {run_id: unchanged(wanted[run_id]) for run_id in missing[MOST_SINGLE_READS:]}
         return {**seen, **self._with_reasons(runs, seen)}
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:
@@ -209,6 +209,17 @@ class PipelineService:
         told = self._calls.query_activities(pipeline, run_id, body, seconds=REASON_SECONDS).get("value")
         return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
+    def _seen_alone(self, watched: WatchedJob, runs: dict[str, Json]) -> dict[str, Observation]:
+        """One run by its id. Empty: it is not known there. A read that fails holds up no other run."""
+        try:
+            run = self._read(watched.job.id)
+        except (RefusedError, TryLaterError):
+            return {watched.job.id: unchanged(watched)}
+        if run is None:
+            return {}
+        runs[watched.job.id] = run
+        return {watched.job.id: observation_of(run) or unchanged(watched)}
+
     def _read(self, run_id: str) -> Json | None:
         try:
             return self._calls.get_run(run_id)
@@ -251,7 +262,7 @@ def _query_body(after: datetime, before: datetime, filters: Sequence[Json], orde
 
 def _runs_of(page: Json) -> tuple[list[Json], str | None]:
     """The runs of one page, and the token of the next."""
-    runs = page.get("value") or []
+    runs = page.get("value")
     if not isinstance(runs, list):
         raise nonsense("querying pipeline runs", starting=False)
     return [run for run in runs if isinstance(run, dict) and text_of(run.get("runId"))], text_of(

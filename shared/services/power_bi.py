@@ -19,7 +19,7 @@ from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearE
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import History, JobPage, JobQuery, JobSummary, Order, Place, Problem, WatchedJob
-from shared.services.answers import bad_answer, error_of, no_answer, skip_of
+from shared.services.answers import bad_answer, error_of, no_answer, skip_of, unchanged
 from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach
 from shared.services.wire import text_of, time_of
 
@@ -92,18 +92,19 @@ class PowerBi:
     def observe(
         self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
     ) -> Mapping[str, Observation]:
-        wanted = {job.job.id for job in jobs}
-        found = {
-            entry["requestId"]: entry for entry in self._history(place.scope) if entry.get("requestId") in wanted
-        }
-        seen = {job_id: told for job_id, entry in found.items() if (told := observation_of(entry)) is not None}
-        for job_id in wanted:
-            if job_id not in seen or seen[job_id].verdict is Verdict.FAILED:
-                details = self._details(place.scope, job_id)
-                told = observation_of(details) if details else None
-                if told is not None and (job_id not in seen or told.verdict is Verdict.FAILED):
-                    seen[job_id] = told
-        return seen
+        listed = {entry.get("requestId"): entry for entry in self._history(place.scope)}
+        told = {job.job.id: self._observed(place.scope, job, listed.get(job.job.id)) for job in jobs}
+        return {job_id: seen for job_id, seen in told.items() if seen is not None}
+
+    def _observed(self, dataset: str, watched: WatchedJob, entry: Mapping[str, Any] | None) -> Observation | None:
+        """The history's word; the refresh's own where that is missing, or where it failed: for the reason."""
+        known = observation_of(entry) if entry is not None else None
+        if known is not None and known.verdict is not Verdict.FAILED:
+            return known
+        told = self._details(dataset, watched)
+        if known is not None:
+            return told if told is not None and told.verdict is Verdict.FAILED else known
+        return unchanged(watched) if told is None and entry is not None else told
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:
         if refresh_body(definition.refresh) is None:
@@ -186,13 +187,17 @@ class PowerBi:
             raise TryLaterError("unexpected_answer", f"{what}: the answer holds no list")
         return [entry for entry in value if isinstance(entry, dict)]
 
-    def _details(self, dataset: str, refresh_id: str) -> Mapping[str, Any] | None:
-        """What the service tells of an enhanced refresh by its id; None for any other, or when it will not."""
+    def _details(self, dataset: str, watched: WatchedJob) -> Observation | None:
+        """What the service tells of an enhanced refresh by its id. None: it knows no such refresh by its id."""
+        refresh_id = watched.job.id
         try:
             answer = self._send("GET", f"{dataset}/refreshes/{refresh_id}", f"reading refresh {refresh_id}")
         except TryLaterError:
-            return None  # the history has told what matters; this is for the reason only, or comes next time
-        return _object(answer) if answer.status_code in (200, 202) else None
+            return unchanged(watched)
+        if answer.status_code in (400, 404):
+            return None
+        told = observation_of(_object(answer)) if answer.status_code in (200, 202) else None
+        return told or unchanged(watched)
 
     def _send(
         self,

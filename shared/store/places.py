@@ -20,7 +20,8 @@ WATCHES = "watches"
 class Watch:
     """A place that is looked at. Only the message that carries `token` may look; older copies die out.
 
-    `looked_at`: when the last look that worked began; the next one asks for what changed since.
+    `looked_at`: when the last look that worked began; the next one asks for what changed since. `not_before`:
+    until when the service, throttling, asked to be left alone.
     """
 
     place: Place
@@ -31,6 +32,7 @@ class Watch:
     looks: int = 0
     failures: int = 0
     error: str | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

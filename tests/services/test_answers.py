@@ -50,6 +50,9 @@ def test_retry_after_may_be_seconds_or_a_date_or_nonsense() -> None:
     assert retry_after_seconds({"retry-after": "3392"}) == 3392
     assert retry_after_seconds({"Retry-After": "Sat, 21 Nov 2020 05:30:00 GMT"}) == 0
     assert retry_after_seconds({"Retry-After": "soon"}) is None
+    for endless in ("inf", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"):
+        assert retry_after_seconds({"Retry-After": endless}) == 86_400
+    assert retry_after_seconds({"Retry-After": "nan"}) == retry_after_seconds({"Retry-After": "-5"}) == 0
     assert retry_after_seconds({}) is None
 
 

@@ -17,6 +17,7 @@ from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearE
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import JobPage, JobQuery
+from shared.services.answers import unchanged
 from shared.services.pipeline_runs import VERDICTS, failed_activities, observation_of, reason_of, same_parameter
 from shared.services.pipelines import MOST_REASONS
 from tests.services.conftest import T0, Cloud, Side, order_of, watched
@@ -97,7 +98,7 @@ def test_a_start_answered_by_nonsense_is_unclear(side: Side, body: bytes) -> Non
         side.service.start(order_of(side.step()), go)
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"value": 7}'])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"value": 7}'])
 def test_a_look_answered_by_nonsense_is_no_verdict(side: Side, body: bytes) -> None:
     job = side.service.start(order_of(side.step()), go)
     with serving(side.cloud, body), pytest.raises(TryLaterError):
@@ -183,10 +184,32 @@ def test_a_run_that_is_not_listed_yet_has_no_verdict(side: Side) -> None:
     assert side.service.observe(side.service.place(side.step()), [watched(job)], None) == {}
 
 
-def test_a_run_without_a_status_has_no_verdict(side: Side) -> None:
+def test_a_run_without_a_status_is_there_and_has_no_verdict(side: Side) -> None:
     job = side.service.start(order_of(side.step()), go)
     side.fails("query_runs", no_status=True)
-    assert side.service.observe(side.service.place(side.step()), [watched(job)], None) == {}
+    seen = side.service.observe(side.service.place(side.step()), [watched(job)], None)
+    assert seen == {job.id: unchanged(watched(job))}
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_a_single_read_that_fails_is_no_absence_and_holds_up_no_other_run(side: Side, status: int) -> None:
+    hidden = side.service.start(order_of(side.step()), go)
+    side.factory.runs[hidden.id].visible_at += timedelta(hours=1)
+    other = side.service.start(order_of(side.step()), go)
+    side.cloud.wait(100)
+    side.fails("get_run", status=status)
+    jobs = [watched(hidden), watched(other)]
+    seen = side.service.observe(side.service.place(side.step()), jobs, None)
+    assert seen[hidden.id] == unchanged(watched(hidden))
+    assert seen[other.id].verdict is Verdict.SUCCEEDED
+
+
+def test_runs_that_were_not_asked_about_one_by_one_are_not_told_as_absent(side: Side) -> None:
+    side.fails("create_run", hide_seconds=3_600)
+    jobs = [watched(side.service.start(order_of(side.step()), go)) for _ in range(30)]
+    seen = side.service.observe(side.service.place(side.step()), jobs, None)
+    assert side.calls("get_run") == 25
+    assert len(seen) == 5
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])

@@ -11,6 +11,7 @@ from local.simulated_azure.faults import Fault
 from shared.core.definition import Refresh
 from shared.core.errors import RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Verdict
+from shared.services.answers import unchanged
 from shared.services.power_bi import VERDICTS, observation_of, refresh_body
 from tests.services.conftest import DATASET, T0, Cloud, order_of, refresh_step, watched
 
@@ -156,6 +157,17 @@ def test_a_refresh_that_began_long_after_the_call_had_ended_is_another_steps(clo
     assert cloud.power_bi.find_started(order) == []
     later = order_of(ENHANCED, {}, latest_at=T0 + timedelta(seconds=120))
     assert [job.id for job in cloud.power_bi.find_started(later)] == [theirs.id]
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_details_that_cannot_be_read_are_no_absence(cloud: Cloud, status: int) -> None:
+    cloud.azure.faults.on += [
+        Fault("power_bi.refresh", hide_seconds=60),
+        Fault("power_bi.get_refresh", status=status),
+    ]
+    job = cloud.power_bi.start(order_of(ENHANCED, {}), go)
+    seen = cloud.power_bi.observe(cloud.power_bi.place(ENHANCED), [watched(job)], None)
+    assert seen == {job.id: unchanged(watched(job))}
 
 
 def test_a_failure_is_told_in_the_services_words(cloud: Cloud) -> None:

@@ -129,6 +129,16 @@ def test_a_start_put_off_past_its_timeout_fails_with_the_last_answer() -> None:
     assert BUSY.message in error.message
 
 
+def test_a_start_put_off_beyond_its_timeout_is_brought_back_at_its_timeout() -> None:
+    driver = Driver(a_run(a_step("load", timeout_seconds=100)))
+    driver.decide(0)
+    driver.tell(PutOff(step="load", intent=driver.intent(), error=BUSY, after_seconds=3_392), 1)
+    driver.decide(1)
+    assert driver.run.wake_at == at(100)
+    assert driver.decide(100) is None
+    assert driver.run.status is RunStatus.FAILED
+
+
 def test_an_unclear_start_is_looked_for_and_adopted_when_found() -> None:
     driver = Driver(a_run())
     driver.decide(0)

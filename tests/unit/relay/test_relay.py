@@ -209,13 +209,31 @@ def test_a_job_that_is_not_listed_yet_is_waited_for(small: SmallWorld) -> None:
     assert small.run(run.id).status is RunStatus.SUCCEEDED
 
 
-def test_a_job_that_is_never_listed_fails_and_says_so(small: SmallWorld) -> None:
+def test_a_job_that_is_never_listed_fails_says_so_and_gets_no_second_beside_it(small: SmallWorld) -> None:
     small.service.hidden.add("job-1")
-    run = small.start(a_chain(a_step("load")))
-    small.pass_time(2 * MISSING_SECONDS, ticks=())
+    run = small.start(a_chain(a_step("load", retries=1)))
+    small.pass_time(3 * MISSING_SECONDS, ticks=())
     error = small.run(run.id).step("load").error
     assert error is not None
     assert error.code == "job_missing"
+    assert list(small.service.jobs) == ["job-1"]
+
+
+def test_a_job_that_was_shown_and_is_not_for_a_while_is_not_lost(small: SmallWorld) -> None:
+    run = small.start(a_chain(a_step("load")))
+    small.pass_time(2 * MISSING_SECONDS, ticks=())
+    small.service.hidden.add("job-1")
+    small.pass_time(MISSING_SECONDS - 60, ticks=())
+    small.service.hidden.clear()
+    small.pass_time(MISSING_SECONDS, ticks=())
+    small.service.hidden.add("job-1")
+    small.pass_time(MISSING_SECONDS - 60, ticks=())
+    assert statuses(small, run.id) == {"load": "running"}
+    small.service.hidden.clear()
+    small.service.end("job-1")
+    small.pass_time(120, ticks=())
+    assert small.run(run.id).status is RunStatus.SUCCEEDED
+    assert list(small.service.jobs) == ["job-1"]
 
 
 def test_a_timeout_cancels_the_job_and_the_next_attempt_follows(small: SmallWorld) -> None:
