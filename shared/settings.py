@@ -40,8 +40,11 @@ SETTINGS = (
     Setting("RESOURCE_MANAGER_SCOPE", None, "Its token scope, when it is not the endpoint with `/.default`."),
     Setting("POWER_BI_ENDPOINT", "https://api.powerbi.com", "The Power BI API of your cloud."),
     Setting("POWER_BI_SCOPE", "https://analysis.windows.net/powerbi/api/.default", "Its token scope."),
+    Setting("FABRIC_ENDPOINT", "https://api.fabric.microsoft.com", "The Fabric API of your cloud."),
+    Setting("FABRIC_SCOPE", "https://api.fabric.microsoft.com/.default", "Its token scope."),
     Setting("DATA_FACTORY_PORTAL", "https://adf.azure.com", "Where links to pipeline runs lead."),
     Setting("POWER_BI_PORTAL", "https://app.powerbi.com", "Where links to semantic models lead."),
+    Setting("FABRIC_PORTAL", "https://app.fabric.microsoft.com", "Where links to Fabric jobs lead."),
     Setting(
         "START_GRACE_SECONDS", "120", "How long a start of unknown outcome is looked for before it is repeated."
     ),
@@ -100,8 +103,11 @@ class Settings:
     resource_manager_scope: str
     power_bi_endpoint: str
     power_bi_scope: str
+    fabric_endpoint: str
+    fabric_scope: str
     data_factory_portal: str
     power_bi_portal: str
+    fabric_portal: str
     start_grace_seconds: float
     app_settings: Mapping[str, str] = field(repr=False)
 
@@ -142,8 +148,11 @@ class _Reader:
             resource_manager_scope=self._text("RESOURCE_MANAGER_SCOPE") or self._scope_of(resource_manager),
             power_bi_endpoint=self._endpoint("POWER_BI_ENDPOINT"),
             power_bi_scope=self._text("POWER_BI_SCOPE") or "",
+            fabric_endpoint=self._endpoint("FABRIC_ENDPOINT"),
+            fabric_scope=self._text("FABRIC_SCOPE") or "",
             data_factory_portal=self._endpoint("DATA_FACTORY_PORTAL"),
             power_bi_portal=self._endpoint("POWER_BI_PORTAL"),
+            fabric_portal=self._endpoint("FABRIC_PORTAL"),
             start_grace_seconds=self._seconds("START_GRACE_SECONDS"),
             app_settings=dict(self._mapping),
         )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from shared.chains_file.fabric import check_fabric_step
 from shared.chains_file.mistakes import Mistakes, Path, nearest
 from shared.chains_file.shape import ChainHeadShape, RefreshShape, ScheduleShape, StepShape
 from shared.core.templates import check as check_template
@@ -20,8 +21,9 @@ MOST_SECONDS = 7 * 86_400
 _OWN_FIELDS = {
     "data_factory": ("pipeline", "parameters", "correlation"),
     "power_bi": ("dataset", "refresh"),
+    "fabric": ("item", "job_type", "parameters", "execution_data"),
 }
-_NEEDED = {"data_factory": "pipeline", "power_bi": "dataset"}
+_NEEDED = {"data_factory": "pipeline", "power_bi": "dataset", "fabric": "item"}
 
 
 def duration_seconds(text: str) -> float:
@@ -136,12 +138,14 @@ def check_step(path: Path, step: StepShape, type_of: Mapping[str, str], mistakes
 def _check_fields(path: Path, step: StepShape, kind: str, mistakes: Mistakes) -> None:
     for other, fields in _OWN_FIELDS.items():
         for field in fields if other != kind else ():
-            if field in step.model_fields_set:
+            if field in step.model_fields_set and field not in _OWN_FIELDS[kind]:
                 has = ", ".join(_OWN_FIELDS[kind])
                 mistakes.add((*path, field), f"a step at a {kind} connection has no {field!r}; it has {has}")
     needed = _NEEDED[kind]
     if getattr(step, needed) is None:
         mistakes.add((*path, needed), f"is required at a {kind} connection")
+    if kind == "fabric":
+        check_fabric_step(path, step, mistakes)
 
 
 def _check_refresh(path: Path, refresh: RefreshShape, mistakes: Mistakes) -> None:
@@ -153,10 +157,11 @@ def _check_refresh(path: Path, refresh: RefreshShape, mistakes: Mistakes) -> Non
 def check_size(path: Path, steps: Mapping[str, StepShape], mistakes: Mistakes) -> None:
     """Every run carries its definition, as JSON."""
     for name, step in steps.items():
-        problem = value_problem(step.parameters)
-        if problem is not None:
-            mistakes.add((*path, name, "parameters"), problem)
-    size = sum(len(json.dumps(step.parameters, default=str)) for step in steps.values())
+        for field, value in (("parameters", step.parameters), ("execution_data", step.execution_data)):
+            problem = value_problem(value)
+            if problem is not None:
+                mistakes.add((*path, name, field), problem)
+    size = sum(len(json.dumps([s.parameters, s.execution_data], default=str)) for s in steps.values())
     if size > MOST_DEFINED_CHARACTERS:
         mistakes.add(
             path, f"the steps' parameters come to {size:,} characters; {MOST_DEFINED_CHARACTERS:,} are allowed"

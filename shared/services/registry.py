@@ -8,12 +8,14 @@ from collections.abc import Callable
 from shared.core.definition import Connection
 from shared.ports import Service
 from shared.services.data_factory import DataFactory
+from shared.services.fabric import Fabric
 from shared.services.power_bi import PowerBi
 from shared.services.reach import Reach
 
 SERVICES: dict[str, Callable[[Connection, Reach], Service]] = {
     "data_factory": DataFactory,
     "power_bi": PowerBi,
+    "fabric": Fabric,
 }
 
 
