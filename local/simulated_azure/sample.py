@@ -1,4 +1,4 @@
-"""The world that the sample chains need: one factory, one workspace."""
+"""The world that sample chains need: one factory, one lakehouse workspace, one workspace with a model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 
+from local.simulated_azure.fabric_items import Item
 from local.simulated_azure.pipelines import Pipeline
 from local.simulated_azure.power_bi import Dataset
 from local.simulated_azure.world import SimulatedAzure
@@ -14,6 +15,8 @@ SUBSCRIPTION = "00000000-0000-0000-0000-00000000ba70"
 GROUP = "rg-data"
 FACTORY = "adf-sales"
 WORKSPACE = "5f0f6c64-0000-0000-0000-000000000002"
+LAKEHOUSE = "0d9c1d0e-0000-0000-0000-000000000001"
+NOTEBOOK = "11111111-0000-0000-0000-000000000001"
 DATASET = "22222222-0000-0000-0000-000000000002"
 
 
@@ -27,4 +30,8 @@ def sample_azure(clock: Callable[[], datetime], *, speed: float = 1.0) -> Simula
     features = Pipeline("BuildFeatures", seconds=5 / speed, parameters={"rows": None})
     factory.pipelines = {pipeline.name: pipeline for pipeline in (load, features)}
     azure.power_bi.dataset(WORKSPACE, Dataset(DATASET, "Sales", seconds=5 / speed))
+    azure.fabric.item(
+        LAKEHOUSE, Item(NOTEBOOK, "Features", "Notebook", seconds=5 / speed, exit_value='{"days": 30}')
+    )
+    azure.fabric.retry_after_seconds = max(1, round(4 / speed))  # the service says 60, which nobody waits to see
     return azure

@@ -44,6 +44,7 @@ class Server:
             "IDENTITY_HEADER": IDENTITY_HEADER,
             "RESOURCE_MANAGER_ENDPOINT": self.url,
             "POWER_BI_ENDPOINT": self.url,
+            "FABRIC_ENDPOINT": self.url,
             "ALLOW_LOOPBACK_HTTP": "true",
         }
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from local.simulated_azure.data_factory import DataFactory
+from local.simulated_azure.fabric import Fabric
+from local.simulated_azure.fabric_items import in_flat_envelope
 from local.simulated_azure.faults import Faults
 from local.simulated_azure.identity import Identity
 from local.simulated_azure.messages import Request, Response, problem
@@ -17,6 +19,7 @@ from local.simulated_azure.power_bi import PowerBi
 
 RESOURCE_MANAGER = "https://management.azure.com"
 POWER_BI = "https://analysis.windows.net/powerbi/api"
+FABRIC = "https://api.fabric.microsoft.com"
 
 
 class SimulatedAzure:
@@ -29,15 +32,17 @@ class SimulatedAzure:
         self.identity = Identity(clock)
         self.data_factory = DataFactory(clock, self._fresh_id, self.faults)
         self.power_bi = PowerBi(clock, self._fresh_id, self.faults)
+        self.fabric = Fabric(clock, self._fresh_id, self.faults)
         self.calls: Counter[str] = Counter()
 
     def handle(self, request: Request) -> Response:
         """The service's answer. Raises LostError when the connection ends without one."""
         with self._lock:
-            return self._handled(request)
+            operation, act = self._routed(request)
+            told = self._handled(operation, act)
+            return in_flat_envelope(told) if operation.startswith("fabric.") else told
 
-    def _handled(self, request: Request) -> Response:
-        operation, act = self._routed(request)
+    def _handled(self, operation: str, act: Callable[[], Response]) -> Response:
         self.calls[operation] += 1
         before = self.faults.due(operation, "before")
         if before is not None and (told := before.response()) is not None:
@@ -49,7 +54,11 @@ class SimulatedAzure:
         return own
 
     def _routed(self, request: Request) -> tuple[str, Callable[[], Response]]:
-        for service, audience in ((self.data_factory, RESOURCE_MANAGER), (self.power_bi, POWER_BI)):
+        for service, audience in (
+            (self.data_factory, RESOURCE_MANAGER),
+            (self.power_bi, POWER_BI),
+            (self.fabric, FABRIC),
+        ):
             found = service.handle(request)
             if found is not None:
                 return self._guarded(request, audience, *found)

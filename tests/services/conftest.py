@@ -77,6 +77,7 @@ class Cloud:
             session=session,
             clock=lambda: self.now,
         )
+        self.reach = reach
         self.data_factory = DataFactory(ADF, reach)
         self.power_bi = PowerBi(PBI, reach)
 

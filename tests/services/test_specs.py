@@ -19,6 +19,18 @@ SERVED = {
         ("post", "/pipelineruns/{runId}/cancel"),
         ("post", "/pipelineruns/{runId}/queryActivityruns"),
     ],
+    "fabric-jobs.json": [
+        ("get", "/workspaces/{workspaceId}/items"),
+        ("get", "/workspaces/{workspaceId}/items/{itemId}"),
+        ("post", "/workspaces/{workspaceId}/items/{itemId}/jobs/{jobType}/instances"),
+        ("get", "/workspaces/{workspaceId}/items/{itemId}/jobs/instances"),
+        ("get", "/workspaces/{workspaceId}/items/{itemId}/jobs/instances/{jobInstanceId}"),
+        ("post", "/workspaces/{workspaceId}/items/{itemId}/jobs/instances/{jobInstanceId}/cancel"),
+        (
+            "get",
+            "/workspaces/{workspaceId}/notebooks/{notebookId}/jobs/execute/instances/{jobInstanceId}?beta=true",
+        ),
+    ],
     "power-bi-refresh.json": [
         ("get", "/groups/{groupId}"),
         ("get", "/groups/{groupId}/datasets"),

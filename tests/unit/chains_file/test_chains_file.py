@@ -141,7 +141,7 @@ def test_the_schema_refuses_what_the_types_refuse() -> None:
         ("factory: adf-1", "factory: -adf", "connections.adf.factory: must be a factory's name"),
         ("%SUBSCRIPTION_ID%", "%SUBSCRIPTION%", "connections.adf.subscription: the app setting SUBSCRIPTION is not set"),
         ("%CI_SECRET%", "hunter2", "credentials.ci.client_secret: must name an app setting like %CI_SECRET%"),
-        ("type: power_bi", "type: fabric", "connections.pbi.type: fabric is not supported yet"),
+        ("type: power_bi", "type: synapse", "connections.pbi.type: synapse is not supported yet"),
         ("type: power_bi", "type: powerbi", "connections.pbi: unknown type; there are data_factory, power_bi"),
         ("type: client_secret", "type: refresh_token", "credentials.ci.type: refresh_token is not supported yet"),
         ("  sales:", "  ../x:", "chains.../x: a name has letters"),
