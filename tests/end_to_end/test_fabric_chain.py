@@ -198,3 +198,15 @@ def test_throttling_and_blind_looks_only_delay(lake: LakeWorld) -> None:
     assert run.status is RunStatus.SUCCEEDED, run.error
     assert run.steps[0].output == {"days": 30}
     assert len(lake.notebook.instances) == 1
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(20, RunStatus.SUCCEEDED), (600, RunStatus.FAILED)])
+def test_a_timeout_within_the_time_of_no_look_is_kept_and_finds_a_job_that_has_ended(
+    lake: LakeWorld, seconds: float, status: RunStatus
+) -> None:
+    lake.notebook.seconds = seconds
+    lake.azure.fabric.retry_after_seconds = 3_600
+    hasty = replace(FABRIC_ONLY, steps=(replace(FABRIC_ONLY.steps[0], timeout_seconds=30),))
+    run = lake.until_over(lake.start(hasty), 400)
+    assert run.status is status, run.error
+    assert lake.notebook.instances[0].status(lake.now) == ("Completed" if seconds == 20 else "Cancelled")
