@@ -214,6 +214,30 @@ def test_another_job_type_of_the_same_item_is_not_ours(world: World) -> None:
     assert found.id == ours.id
 
 
+@pytest.mark.parametrize(
+    ("changes", "ours"),
+    [
+        ({}, True),
+        ({"jobType": "Execute"}, True),
+        ({"jobType": "TableMaintenance"}, False),
+        ({"invokeType": "OnDemand"}, True),
+        ({"invokeType": "Scheduled"}, False),
+        ({"startTimeUtc": None, "status": "NotStarted"}, True),
+        ({"startTimeUtc": None, "status": "Completed"}, False),
+        ({"status": None}, False),
+        ({"id": None}, False),
+    ],
+    ids=str,
+)
+def test_what_a_start_may_have_made_is_told_by_kind_and_time(
+    world: World, changes: dict[str, Any], ours: bool
+) -> None:
+    entry = {"id": SPARK, "jobType": "RunNotebook", "invokeType": "Manual", "status": "InProgress"}
+    entry |= {"startTimeUtc": "2026-11-21T05:30:01.1234567"} | changes
+    with serving(world.cloud, json.dumps({"value": [entry]}).encode()):
+        assert [job.id for job in world.service.find_started(order_of(STEP, {}))] == [SPARK] * ours
+
+
 def test_a_location_at_another_host_is_read_and_never_called(world: World) -> None:
     hosts: set[str] = set()
     handle = world.cloud.azure.handle
@@ -281,6 +305,13 @@ def refusing(world: World, status: int, body: dict[str, Any]) -> None:
         return Response(status=status, body=json.dumps(body).encode())
 
     world.cloud.azure.handle = refused  # type: ignore[method-assign]
+
+
+def test_a_throttling_code_is_believed_with_any_number(world: World) -> None:
+    refusing(world, 400, {"errorCode": "TooManyRequestsForJobs", "message": "Too many."})
+    with pytest.raises(TryLaterError) as later:
+        world.start()
+    assert later.value.code == "throttled"
 
 
 def test_a_viewer_may_not_run_and_is_told_the_role(world: World) -> None:
@@ -376,6 +407,33 @@ def test_a_job_on_a_later_page_is_found(world: World) -> None:
         world.theirs(world.notebook, "RunNotebook")
     assert world.look(job)[job.id].status == "NotStarted"
     assert world.calls("fabric.list") == 3
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"continuationToken": "a%2Bb%26c%3D"},
+        {
+            "continuationToken": "a%2Bb%26c%3D",
+            "continuationUri": "https://evil.example/x?continuationToken=a%2Bb%26c%3D",
+        },
+    ],
+    ids=["token", "address"],
+)
+def test_a_next_page_is_asked_for_at_our_own_address_with_the_token_as_it_was_meant(
+    world: World, told: dict[str, str]
+) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def paging(request: Request) -> Response:
+        asked.append((request.headers["host"], request.query.get("continuationToken")))
+        body = {"value": [], **(told if len(asked) == 1 else {})}
+        return Response(status=200, body=json.dumps(body).encode())
+
+    world.cloud.azure.handle = paging  # type: ignore[method-assign]
+    assert world.service.find_started(order_of(STEP, {})) == []
+    host = "api.fabric.microsoft.com"
+    assert asked == [(host, None), (host, "a+b&c=")]
 
 
 def test_the_notebooks_exit_value_is_read_once_it_has_ended(world: World) -> None:
