@@ -49,6 +49,9 @@ SETTINGS = (
     Setting("DATA_FACTORY_PORTAL", "https://adf.azure.com", "Where links to pipeline runs lead."),
     Setting("POWER_BI_PORTAL", "https://app.powerbi.com", "Where links to semantic models lead."),
     Setting("SYNAPSE_PORTAL", "https://web.azuresynapse.net", "Where links to Synapse's pipeline runs lead."),
+    Setting("FABRIC_ENDPOINT", "https://api.fabric.microsoft.com", "The Fabric API of your cloud."),
+    Setting("FABRIC_SCOPE", "https://api.fabric.microsoft.com/.default", "Its token scope."),
+    Setting("FABRIC_PORTAL", "https://app.fabric.microsoft.com", "Where links to Fabric jobs lead."),
     Setting(
         "START_GRACE_SECONDS", "120", "How long a start of unknown outcome is looked for before it is repeated."
     ),
@@ -112,6 +115,9 @@ class Settings:
     data_factory_portal: str
     power_bi_portal: str
     synapse_portal: str
+    fabric_endpoint: str
+    fabric_scope: str
+    fabric_portal: str
     start_grace_seconds: float
     app_settings: Mapping[str, str] = field(repr=False)
 
@@ -157,6 +163,9 @@ class _Reader:
             data_factory_portal=self._endpoint("DATA_FACTORY_PORTAL"),
             power_bi_portal=self._endpoint("POWER_BI_PORTAL"),
             synapse_portal=self._endpoint("SYNAPSE_PORTAL"),
+            fabric_endpoint=self._endpoint("FABRIC_ENDPOINT"),
+            fabric_scope=self._text("FABRIC_SCOPE") or "",
+            fabric_portal=self._endpoint("FABRIC_PORTAL"),
             start_grace_seconds=self._seconds("START_GRACE_SECONDS"),
             app_settings=dict(self._mapping),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from local.simulated_azure.fabric_items import instance_view
 from local.simulated_azure.faults import Fault
 from local.simulated_azure.messages import Request, Response, answer, long_time, problem
 from local.simulated_azure.world import SimulatedAzure
@@ -15,7 +16,7 @@ PREFIX = "/_simulation"
 def controlled(azure: SimulatedAzure, request: Request) -> Response | None:
     """The answer to a control call; None for any other path.
 
-    `GET /_simulation` tells all runs, refreshes and how often each operation was called.
+    `GET /_simulation` tells all runs, refreshes, Fabric jobs and how often each operation was called.
     `POST /_simulation/faults` switches a fault on (its fields as JSON); `DELETE` switches all off.
     `POST /_simulation/refreshes` (`workspace`, `dataset`) has somebody else refresh a model.
     `POST /_simulation/runs` (`pipeline`) has a trigger start a pipeline in every factory that has it.
@@ -87,4 +88,10 @@ def _state(azure: SimulatedAzure) -> dict[str, Any]:
         for model in models.values()
         for refresh in model.refreshes
     ]
-    return {"runs": runs, "refreshes": refreshes, "calls": dict(azure.calls)}
+    jobs = [
+        {**instance_view(item, instance, now), "workspace": key, "item": item.name, "body": instance.body}
+        for key, workspace in azure.fabric.workspaces.items()
+        for item in workspace.items.values()
+        for instance in item.instances
+    ]
+    return {"runs": runs, "refreshes": refreshes, "jobs": jobs, "calls": dict(azure.calls)}

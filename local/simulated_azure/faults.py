@@ -21,6 +21,7 @@ _CODES = {
     500: ("InternalServerError", "InternalServerError executing request"),
     502: ("BadGateway", "Bad gateway."),
     503: ("ServiceUnavailable", "The service is unavailable."),
+    430: ("TooManyRequestsForJobs", "Too many jobs are queued."),
     504: ("GatewayTimeout", "The gateway did not receive a response in time."),
 }
 

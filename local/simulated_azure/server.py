@@ -46,6 +46,7 @@ class Server:
             "RESOURCE_MANAGER_ENDPOINT": self.url,
             "POWER_BI_ENDPOINT": self.url,
             "SYNAPSE_ENDPOINT": f"{self.url}{SYNAPSE_PREFIX}/{{workspace}}",
+            "FABRIC_ENDPOINT": self.url,
             "ALLOW_LOOPBACK_HTTP": "true",
         }
 

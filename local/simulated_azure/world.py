@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import ClassVar
 
 from local.simulated_azure.data_factory import DataFactory
+from local.simulated_azure.fabric import Fabric
+from local.simulated_azure.fabric_items import in_flat_envelope
 from local.simulated_azure.faults import Faults
 from local.simulated_azure.identity import Identity
 from local.simulated_azure.messages import Request, Response, problem
@@ -20,7 +22,7 @@ from local.simulated_azure.synapse import Synapse
 RESOURCE_MANAGER = "https://management.azure.com"
 POWER_BI = "https://analysis.windows.net/powerbi/api"
 SYNAPSE = "https://dev.azuresynapse.net"
-
+FABRIC = "https://api.fabric.microsoft.com"
 
 Observer = Callable[[Request, Response | None], None]  # None: the connection ended without an answer
 
@@ -38,6 +40,7 @@ class SimulatedAzure:
         self.data_factory = DataFactory(clock, self._fresh_id, self.faults)
         self.power_bi = PowerBi(clock, self._fresh_id, self.faults)
         self.synapse = Synapse(clock, self._fresh_id, self.faults)
+        self.fabric = Fabric(clock, self._fresh_id, self.faults)
         self.calls: Counter[str] = Counter()
 
     def handle(self, request: Request) -> Response:
@@ -45,15 +48,17 @@ class SimulatedAzure:
         told: Response | None = None
         try:
             with self._lock:
-                told = self._handled(request)
+                operation, act = self._routed(request)
+                told = self._handled(operation, act)
+                if operation.startswith("fabric."):
+                    told = in_flat_envelope(told)
             return told
         finally:
             observer = type(self).observer
             if observer is not None:
                 observer(request, told)
 
-    def _handled(self, request: Request) -> Response:
-        operation, act = self._routed(request)
+    def _handled(self, operation: str, act: Callable[[], Response]) -> Response:
         self.calls[operation] += 1
         before = self.faults.due(operation, "before")
         if before is not None and (told := before.response()) is not None:
@@ -69,6 +74,7 @@ class SimulatedAzure:
             (self.synapse, SYNAPSE),  # first: it is known by its host
             (self.data_factory, RESOURCE_MANAGER),
             (self.power_bi, POWER_BI),
+            (self.fabric, FABRIC),
         ):
             found = service.handle(request)
             if found is not None:

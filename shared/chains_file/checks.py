@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from shared.chains_file.fabric import check_fabric_step
 from shared.chains_file.mistakes import Mistakes, Path, nearest
 from shared.chains_file.shape import ChainHeadShape, RefreshShape, ScheduleShape, StepShape
 from shared.core.templates import check as check_template
@@ -21,8 +22,9 @@ _OWN_FIELDS = {
     "data_factory": ("pipeline", "parameters", "correlation"),
     "power_bi": ("dataset", "refresh"),
     "synapse": ("pipeline", "parameters", "correlation"),
+    "fabric": ("item", "job_type", "parameters", "execution_data"),
 }
-_NEEDED = {"data_factory": "pipeline", "power_bi": "dataset", "synapse": "pipeline"}
+_NEEDED = {"data_factory": "pipeline", "power_bi": "dataset", "synapse": "pipeline", "fabric": "item"}
 
 
 def duration_seconds(text: str) -> float:
@@ -143,6 +145,8 @@ def _check_fields(path: Path, step: StepShape, kind: str, mistakes: Mistakes) ->
     needed = _NEEDED[kind]
     if getattr(step, needed) is None:
         mistakes.add((*path, needed), f"is required at a {kind} connection")
+    if kind == "fabric":
+        check_fabric_step(path, step, mistakes)
 
 
 def _check_refresh(path: Path, refresh: RefreshShape, mistakes: Mistakes) -> None:
@@ -154,10 +158,11 @@ def _check_refresh(path: Path, refresh: RefreshShape, mistakes: Mistakes) -> Non
 def check_size(path: Path, steps: Mapping[str, StepShape], mistakes: Mistakes) -> None:
     """Every run carries its definition, as JSON."""
     for name, step in steps.items():
-        problem = value_problem(step.parameters)
-        if problem is not None:
-            mistakes.add((*path, name, "parameters"), problem)
-    size = sum(len(json.dumps(step.parameters, default=str)) for step in steps.values())
+        for field, value in (("parameters", step.parameters), ("execution_data", step.execution_data)):
+            problem = value_problem(value)
+            if problem is not None:
+                mistakes.add((*path, name, field), problem)
+    size = sum(len(json.dumps([s.parameters, s.execution_data], default=str)) for s in steps.values())
     if size > MOST_DEFINED_CHARACTERS:
         mistakes.add(
             path, f"the steps' parameters come to {size:,} characters; {MOST_DEFINED_CHARACTERS:,} are allowed"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 CredentialType = Literal["managed_identity", "client_secret", "developer"]
-ConnectionType = Literal["data_factory", "power_bi", "synapse"]
+ConnectionType = Literal["data_factory", "synapse", "fabric", "power_bi"]
 Overlap = Literal["wait", "skip"]
 
 
@@ -65,6 +65,9 @@ class StepDefinition:
     pipeline: str | None = None  # data_factory, synapse
     dataset: str | None = None  # power_bi
     refresh: Refresh = Refresh()  # power_bi
+    item: str | None = None  # fabric: an id or a display name
+    job_type: str | None = None  # fabric, in its own spelling
+    execution_data: Mapping[str, Any] = field(default_factory=dict)  # fabric: sent as it is
     parameters: Mapping[str, Any] = field(default_factory=dict)  # strings in it may be templates
     correlation: str | None = None  # a pipeline parameter that carries Baton's run and step
     timeout_seconds: float = 86_400

@@ -65,6 +65,7 @@ class Job:
     id: str
     status: str
     link: str
+    first_look_seconds: float | None = None  # how long after the start its service wants no look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,7 @@ def _book(world: World, run: Run, step: Step, job: Job) -> bool:
     if not world.places.claim(place_key(place), watched, correlation_of(run, step)):
         return False
     pause = seconds_to_next_look([WaitingJob((now - intent.at).total_seconds(), usual)])
-    ensure_watch(world, place, now + timedelta(seconds=pause))
+    ensure_watch(world, place, now + timedelta(seconds=max(pause, job.first_look_seconds or 0)))
     return True
 
 

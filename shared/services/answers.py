@@ -30,10 +30,10 @@ def bad_answer(
 ) -> BatonError:
     """The error for an answer that is no success. `starting`: the request may have begun a job.
 
-    429 means refused, and may pass. A 5xx (and 408) to a start says nothing about whether it happened.
+    429 and 430 mean refused, and may pass. A 5xx (and 408) to a start says nothing about whether it happened.
     """
     told = f"{what}: HTTP {status}{_detail(body)}"
-    if status == 429:
+    if status in (429, 430):  # the second is what Spark says when its queue is full
         return TryLaterError("throttled", told, retry_after_seconds(headers))
     if status >= 500 or status == 408:
         if starting:
@@ -122,7 +122,14 @@ def error_of(body: str) -> tuple[str, str]:
     if not isinstance(inner, dict):
         return str(inner), str(told.get("error_description", ""))[:_MOST_TEXT]
     code = str(inner.get("code") or inner.get("errorCode") or "")
-    return code, (str(inner.get("message") or "") or _power_bi_detail(inner))[:_MOST_TEXT]
+    message = str(inner.get("message") or "") or _power_bi_detail(inner)
+    return code, "; ".join([message, *_fabric_details(inner)])[:_MOST_TEXT]
+
+
+def _fabric_details(inner: Mapping[str, object]) -> list[str]:
+    told = inner.get("moreDetails")
+    details = [item for item in told if isinstance(item, dict)] if isinstance(told, list) else []
+    return [str(item["message"]) for item in details if item.get("message")]
 
 
 def _power_bi_detail(inner: Mapping[str, object]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from shared.core.definition import Connection
 from shared.ports import Service
 from shared.services.data_factory import DataFactory
+from shared.services.fabric import Fabric
 from shared.services.power_bi import PowerBi
 from shared.services.reach import Reach
 from shared.services.synapse import Synapse
@@ -16,6 +17,7 @@ SERVICES: dict[str, Callable[[Connection, Reach], Service]] = {
     "data_factory": DataFactory,
     "power_bi": PowerBi,
     "synapse": Synapse,
+    "fabric": Fabric,
 }
 
 

@@ -84,6 +84,7 @@ class Cloud:
             session=self.session,
             clock=lambda: self.now,
         )
+        self.reach = reach
         self.data_factory = DataFactory(ADF, reach)
         self.power_bi = PowerBi(PBI, reach)
         self.synapse = Synapse(SYN, reach)

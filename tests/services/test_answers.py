@@ -14,7 +14,7 @@ from shared.services.answers import bad_answer, error_of, never_sent, no_answer,
 from shared.services.wire import time_of, wire_time
 
 
-@pytest.mark.parametrize("status", [s for s in range(300, 600) if s != 429])
+@pytest.mark.parametrize("status", [s for s in range(300, 600) if s not in (429, 430)])
 def test_a_start_is_clear_only_when_the_service_said_no(status: int) -> None:
     error = bad_answer("start", status, {}, "", starting=True)
     if status >= 500 or status == 408:
@@ -30,6 +30,13 @@ def test_a_read_is_never_unclear(status: int) -> None:
     assert not isinstance(bad_answer("read", status, {}, "", starting=False), UnclearError)
 
 
+@pytest.mark.parametrize("status", [429, 430])
+def test_a_throttled_start_did_not_happen(status: int) -> None:
+    error = bad_answer("start", status, {"Retry-After": "9"}, "", starting=True)
+    assert isinstance(error, TryLaterError)
+    assert (error.code, error.after_seconds) == ("throttled", 9)
+
+
 @pytest.mark.parametrize(
     ("body", "code", "message"),
     [
@@ -37,6 +44,7 @@ def test_a_read_is_never_unclear(status: int) -> None:
         ('{"message": "Retry in 5 seconds."}', "", "Retry in 5 seconds."),
         ('{"error": "invalid_client", "error_description": "AADSTS1: x"}', "invalid_client", "AADSTS1: x"),
         ('{"error": {"code": "C", "pbi.error": {"details": [{"detail": {"value": "why"}}]}}}', "C", "why"),
+        ('{"errorCode": "E", "message": "b", "moreDetails": [{"message": "c"}, 7]}', "E", "b; c"),
         ("<html>Bad Gateway</html>", "", "<html>Bad Gateway</html>"),
         ("[]", "", ""),
         ("", "", ""),
