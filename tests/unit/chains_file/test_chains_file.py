@@ -143,7 +143,7 @@ def test_the_schema_refuses_what_the_types_refuse() -> None:
         ("%CI_SECRET%", "hunter2", "credentials.ci.client_secret: must name an app setting like %CI_SECRET%"),
         ("type: power_bi", "type: fabric", "connections.pbi.type: fabric is not supported yet"),
         ("type: power_bi", "type: powerbi", "connections.pbi: unknown type; there are data_factory, power_bi"),
-        ("type: client_secret", "type: refresh_token", "credentials.ci.type: refresh_token is not supported yet"),
+        ("type: client_secret", "type: refresh_token", "credentials.ci.secret: is required"),
         ("  sales:", "  ../x:", "chains.../x: a name has letters"),
         ("dataset: " + GUID, "pipeline: P", "chains.sales.steps.refresh.pipeline: a step at a power_bi connection has"),
         ("{default: emea}", "{default: .inf}", "chains.sales.parameters.region.default: holds a number that JSON has no"),
