@@ -9,11 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 GUID = r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
 DURATION = r"^[0-9]+(\.[0-9]+)?[smhd]$"
 SETTING = r"^%[A-Za-z_][A-Za-z0-9_]+%$"
-VAULT_SECRET = (
+VAULT_ADDRESS = (
     r"^https://([0-9A-Za-z-]|%[A-Za-z_][A-Za-z0-9_]+%)+\.vault\.(azure\.net|azure\.cn|usgovcloudapi\.net)"
     r"/secrets/([0-9A-Za-z-]|%[A-Za-z_][A-Za-z0-9_]+%)+$"
 )
-SECRET = rf"{SETTING}|{VAULT_SECRET[:-1]}(/[0-9A-Fa-f]{{32}})?$"
+SECRET = rf"{SETTING}|{VAULT_ADDRESS[:-1]}(/[0-9A-Fa-f]{{32}})?$"
 FACTORY = r"^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$"
 GROUP = r"^[-\w._()]+$"
 PIPELINE = r"^[A-Za-z0-9_][^<>*#.%&:\\+?/]*$"
@@ -24,7 +24,7 @@ HINTS = {
     GUID: "must be a GUID like 00000000-0000-0000-0000-000000000000",
     DURATION: "must be a duration: a number with s, m, h or d, like 90s, 5m, 2h or 1d",
     SETTING: "must name an app setting like %CI_SECRET%; a secret never stands in the file itself",
-    VAULT_SECRET: "must be a Key Vault secret's address like https://kv-baton.vault.azure.net/secrets/analyst",
+    VAULT_ADDRESS: "must be a Key Vault secret's address like https://kv-baton.vault.azure.net/secrets/analyst",
     SECRET: "must name an app setting like %CI_SECRET%, or a Key Vault secret like"
     " https://kv-baton.vault.azure.net/secrets/ci; a secret never stands in the file itself",
     FACTORY: "must be a factory's name: letters, digits and single hyphens",
@@ -132,7 +132,7 @@ class RefreshTokenShape(Shape):
     secret: Annotated[
         StrictStr,
         Field(
-            pattern=VAULT_SECRET,
+            pattern=VAULT_ADDRESS,
             description="The Key Vault secret that holds the refresh token; Baton renews it.",
             examples=["https://kv-baton.vault.azure.net/secrets/analyst"],
         ),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import requests
     from azure.core.credentials import TokenCredential
 
+    from shared.identity.refresh_store import RefreshStore
+
 # What a token must be meant for to vouch for an application, by the cloud's authority.
 _EXCHANGE = {
     "login.microsoftonline.us": "api://AzureADTokenExchangeUSGov",
@@ -41,8 +43,8 @@ class Identities:
         self._clock = clock or _utc_now
         self._made: dict[Credential, Identity] = {}
         self._lock = threading.RLock()  # one credential may be made with another
-        self.vault = KeyVault(lambda: self.of(Credential()), session)
-        self._secrets = Secrets(settings, self.vault)
+        self._vault = KeyVault(lambda: self.of(Credential()), session)
+        self._secrets = Secrets(settings, self._vault)
 
     def of(self, credential: Credential) -> Identity:
         """The identity of a credential. What is wrong with it shows when a token is asked for."""
@@ -123,14 +125,19 @@ class Identities:
         return Identity(vouched, _subject(credential, "its managed identity"))
 
     def _refresh_token(self, credential: Credential) -> Identity:
-        from shared.identity.refresh_store import RefreshStore
         from shared.identity.refresh_token import RefreshTokenCredential
 
-        address = credential.refresh_token_url or ""
-        subject = _subject(credential, f"the Key Vault secret {address}")
-        store = RefreshStore(self.vault, address, self._clock, subject.sign_in)
+        store = self.refresh_store(credential)
+        subject = _subject(credential, f"the Key Vault secret {store.address}")
         inner = RefreshTokenCredential(store, lambda: self.application(credential), subject, self._clock)
         return Identity(inner, subject, inner.warnings)
+
+    def refresh_store(self, credential: Credential) -> RefreshStore:
+        """Where a `refresh_token` credential has its token."""
+        from shared.identity.refresh_store import RefreshStore
+
+        sign_in = _subject(credential, "").sign_in
+        return RefreshStore(self._vault, credential.refresh_token_url or "", self._clock, sign_in)
 
     def application(self, credential: Credential) -> msal.ClientApplication:
         """msal's client for a `refresh_token` credential."""

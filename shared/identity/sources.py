@@ -52,7 +52,7 @@ class Secrets:
         if secret.reveal().lstrip().startswith(_REFERENCE):
             remedy = (
                 "See the reference's status (Function app, Environment variables); the app's identity needs the"
-                " role 'Key Vault Secrets User' at the vault, and keyVaultReferenceIdentity names a user-assigned one."
+                " role 'Key Vault Secrets User' at that vault."
             )
             told = f"The app setting {source.setting} (a {source.kind}) still holds its Key Vault reference"
             raise RefusedError("unauthorized", f"{told}: the platform could not resolve it. {remedy}")
