@@ -56,9 +56,7 @@ def _misuse(name: str, file: ChainsFile, credential: Credential | None, *, brows
         fitting = _listed(key for key, each in file.credentials.items() if each.type == "refresh_token")
         return f"The chains file has no credential {name!r}. Of type refresh_token there are: {fitting}."
     if credential.type != "refresh_token":
-        return (
-            f"Credential {name!r} is of type {credential.type}: nobody needs to sign in. Only refresh_token does."
-        )
+        return f"Credential {name!r} is of type {credential.type}: nobody signs in for it, only for refresh_token."
     if (credential.client_secret_setting or credential.client_secret_url) and not browser:
         return f"Credential {name!r} has a client_secret: a web application signs in with --browser only."
     return None

@@ -41,9 +41,8 @@ def _signed(app: Application, assertion: str, now: datetime) -> Problem | None:
     if app.certificate_pem is None:
         return 700027, "The certificate used to sign the client assertion is not registered on application."
     certificate = x509.load_pem_x509_certificate(app.certificate_pem)
-    if header.get("x5t") != _thumbprint(certificate, "sha1") and header.get("x5t#S256") != _thumbprint(
-        certificate, "sha256"
-    ):
+    shown = {str(header.get("x5t", "")).rstrip("="), str(header.get("x5t#S256", "")).rstrip("=")}
+    if not shown & {_thumbprint(certificate, "sha1"), _thumbprint(certificate, "sha256")}:
         return 700027, "The certificate used to sign the client assertion is not registered on application."
     if certificate.not_valid_after_utc <= now:
         return 700027, "Client assertion contains an invalid signature. [Reason - The key used is expired.]"

@@ -34,6 +34,8 @@ class Identity:
         """The operation's name and what it does, for the paths of this service."""
         if request.path == "/msi/token" and request.method == "GET":
             return "identity.managed_identity", lambda: self._managed(request)
+        if request.path == "/common/discovery/instance":
+            return "identity.instances", lambda: _instances(request)
         tenant, _, rest = request.path.removeprefix("/").partition("/")
         if rest == "oauth2/v2.0/token" and request.method == "POST":
             return "identity.token", lambda: self.entra.token(tenant, _form(request))
@@ -86,6 +88,14 @@ def _form(request: Request) -> dict[str, str]:
 
 def _unauthorized(code: str, message: str) -> Response:
     return answer(401, {"error": {"code": code, "message": message}})
+
+
+def _instances(request: Request) -> Response:
+    """One cloud, known under one name."""
+    host = request.headers.get("host", "localhost")
+    endpoint = f"https://{host}/common/v2.0/.well-known/openid-configuration"
+    known = [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}]
+    return answer(200, {"tenant_discovery_endpoint": endpoint, "metadata": known})
 
 
 def _discovery(tenant: str, request: Request) -> Response:

@@ -93,6 +93,9 @@ def told(error: Exception, subject: Subject) -> BatonError:
     own = next((cause for cause in causes if isinstance(cause, BatonError)), None)
     if own is not None:
         return own
+    if isinstance(error, OSError) and not isinstance(error, ServiceRequestError | ServiceResponseError):
+        told_where = f"{subject.secret or 'A file'} cannot be read ({error.strerror})"
+        return RefusedError("unauthorized", f"{told_where}: no token for {subject.what}.")
     text = _without_noise(str(error))
     if any(isinstance(cause, ServiceRequestError | ServiceResponseError) for cause in causes):
         return unreachable(subject, text)

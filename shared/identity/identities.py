@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from shared.core.definition import Credential
-from shared.identity.failures import Subject
+from shared.identity.failures import Subject, told
 from shared.identity.identity import Identity
 from shared.identity.key_vault import HeldSecret, KeyVault
 from shared.identity.sources import Built, SecretCredential, Secrets, Source
@@ -150,8 +150,12 @@ class Identities:
         if credential.client_secret_setting or credential.client_secret_url:
             source = Source("client secret", credential.client_secret_setting, credential.client_secret_url)
             client_secret, where = self._secrets.read(source).value.reveal(), source.where
-        http = EntraHttp(self._session or requests.Session(), _subject(credential, where))
-        return msal_application(credential, client_secret, self._settings.authority_host, http)
+        subject = _subject(credential, where)
+        http = EntraHttp(self._session or requests.Session(), subject)
+        try:
+            return msal_application(credential, client_secret, self._settings.authority_host, http)
+        except ValueError as error:  # msal's word for a tenant that Entra does not know
+            raise told(error, subject) from error
 
     def _over(self, source: Source, build: Callable[[HeldSecret], Built], subject: Subject) -> Identity:
         inner = SecretCredential(source, self._secrets, build, self._clock)

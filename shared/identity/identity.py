@@ -34,7 +34,7 @@ class Identity:
 
         try:
             return self._inner.get_token(*scopes, **options)
-        except (AzureError, ValueError) as error:
+        except (AzureError, ValueError, FileNotFoundError, PermissionError) as error:
             raise told(error, self._subject) from error
 
     def bearer(self, scope: str) -> str:
