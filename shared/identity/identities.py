@@ -127,8 +127,8 @@ class Identities:
     def _refresh_token(self, credential: Credential) -> Identity:
         from shared.identity.refresh_token import RefreshTokenCredential
 
-        store = self.refresh_store(credential)
-        subject = _subject(credential, f"the Key Vault secret {store.address}")
+        store, source = self.refresh_store(credential), _client_secret_of(credential)
+        subject = _subject(credential, "" if source is None else source.where)
         inner = RefreshTokenCredential(store, lambda: self.application(credential), subject, self._clock)
         return Identity(inner, subject, inner.warnings)
 
@@ -146,11 +146,11 @@ class Identities:
         from shared.identity.entra_http import EntraHttp
         from shared.identity.refresh_token import msal_application
 
-        client_secret, where = None, ""
-        if credential.client_secret_setting or credential.client_secret_url:
-            source = Source("client secret", credential.client_secret_setting, credential.client_secret_url)
-            client_secret, where = self._secrets.read(source).value.reveal(), source.where
-        subject = _subject(credential, where)
+        client_secret = None
+        source = _client_secret_of(credential)
+        if source is not None:
+            client_secret = self._secrets.read(source).value.reveal()
+        subject = _subject(credential, "" if source is None else source.where)
         http = EntraHttp(self._session or requests.Session(), subject)
         try:
             return msal_application(credential, client_secret, self._settings.authority_host, http)
@@ -184,6 +184,13 @@ def storage_credential(settings: Settings) -> TokenCredential:
 
         return ManagedIdentityCredential(client_id=settings.storage_client_id)
     return _developer_login()
+
+
+def _client_secret_of(credential: Credential) -> Source | None:
+    """Where a web application's secret is; a public client has none."""
+    if credential.client_secret_setting is None and credential.client_secret_url is None:
+        return None
+    return Source("client secret", credential.client_secret_setting, credential.client_secret_url)
 
 
 def _who(credential: Credential) -> tuple[str, str]:

@@ -135,6 +135,8 @@ def _answered(error: HttpResponseError, address: str, role: str) -> BatonError:
     if "ForbiddenByFirewall" in inner or "not a trusted service" in text:
         remedy = "let the app's network in (Key Vault, Networking)"
         return RefusedError("forbidden", f"The firewall of Key Vault {parts['host']} keeps Baton out: {remedy}.")
+    if status == 401 and "expired" in text:
+        return TryLaterError("token_expired", f"Key Vault {parts['host']} found the token expired: {text}")
     if status in (401, 403):
         verb = "write" if role == _WRITER else "read"
         remedy = f"Give it the role '{role}' at that vault; it may take some minutes to work."
