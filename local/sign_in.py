@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     import msal
@@ -37,7 +37,11 @@ def with_browser(
 ) -> dict[str, Any]:
     """The same with an authorization code and PKCE: Entra sends the browser back to this machine."""
     with _Receiver() as receiver:
-        flow = application.initiate_auth_code_flow(list(scopes), redirect_uri=receiver.address)
+        flow = application.initiate_auth_code_flow(
+            list(scopes),
+            redirect_uri=receiver.address,
+            response_mode="form_post",  # a code in an address would stay in the browser's history
+        )
         if "auth_uri" not in flow:
             raise _refused(flow)
         say(f"Sign in with your browser; if it does not open, go to {flow['auth_uri']}")
@@ -63,7 +67,7 @@ class _Receiver(HTTPServer):
 
     def wait(self) -> dict[str, str]:
         """What the browser brought. Raises SignInError when it does not come."""
-        self.handle_request()
+        self.handle_request()  # another page that calls here, or nobody in time, ends it
         if not self.sent_back:
             raise SignInError("The browser did not come back in five minutes. Try again, or without --browser.")
         return self.sent_back
@@ -72,8 +76,9 @@ class _Receiver(HTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Receiver
 
-    def do_GET(self) -> None:
-        self.server.sent_back = dict(parse_qsl(urlsplit(self.path).query))
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        self.server.sent_back = dict(parse_qsl(self.rfile.read(length).decode()))
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(_PAGE)))
@@ -81,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(_PAGE)
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Quiet: the address holds the authorization code."""
+        """Quiet: the terminal tells what matters."""
 
 
 def _granted(answer: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from html import escape
 from typing import Any
-from urllib.parse import urlencode
 
 from local.simulated_azure.assertions import assertion_problem
 from local.simulated_azure.messages import Response, answer
@@ -129,16 +129,12 @@ class Entra:
         back = query.get("redirect_uri", "")
         if self.declines:
             told = {"error": "access_denied", "error_description": "AADSTS65004: User declined to consent."}
-            return Response(
-                status=302, headers={"Location": f"{back}?{urlencode({**told, 'state': query['state']})}"}
-            )
+            return _sent_back(back, {**told, "state": query["state"]})
         code = self.fresh_id()
         self.pending[code] = _Pending(
             found, query.get("scope", ""), self.user, query.get("nonce"), query.get("code_challenge"), back
         )
-        return Response(
-            status=302, headers={"Location": f"{back}?{urlencode({'code': code, 'state': query['state']})}"}
-        )
+        return _sent_back(back, {"code": code, "state": query["state"]})
 
     def _application(self, tenant: str, client_id: str | None) -> Application | Response:
         known = [app for app in self.applications if app.tenant == tenant]
@@ -241,6 +237,14 @@ def entra_error(error: str, number: int, text: str) -> Response:
     told = f"AADSTS{number}: {text} Trace ID: 00000000-0000-0000-0000-000000000000"
     body = {"error": error, "error_description": told, "error_codes": [number]}
     return answer(_STATUS.get(error, 400), body)
+
+
+def _sent_back(address: str, fields: Mapping[str, str]) -> Response:
+    """A page whose form the browser sends at once (response_mode=form_post)."""
+    inputs = "".join(f'<input type="hidden" name="{key}" value="{escape(text)}">' for key, text in fields.items())
+    script = "<script>document.forms[0].submit()</script>"
+    page = f'<form method="post" action="{escape(address)}">{inputs}</form>{script}'
+    return Response(status=200, headers={"Content-Type": "text/html"}, body=page.encode())
 
 
 def _audience(scope: str) -> str:

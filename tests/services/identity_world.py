@@ -45,6 +45,7 @@ class Host(Identities):
     def __init__(self, world: World, settings: Settings, session: requests.Session) -> None:
         super().__init__(settings, session, lambda: world.now)
         self._world = world
+        self.settings, self.session = settings, session
 
     def of(self, credential: Credential) -> Identity:
         if credential.type == "managed_identity":
