@@ -27,6 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     key.set_defaults(act=_key)
     check = commands.add_parser("check", help="check the chains file")
     check.set_defaults(act=_check)
+    login = commands.add_parser("login", help="sign in for a credential of type refresh_token")
+    login.add_argument("credential", help="its name in the chains file")
+    login.add_argument("--browser", action="store_true", help="with this machine's browser, not a device code")
+    login.set_defaults(act=_login)
     told = parser.parse_args(arguments)
     act: Callable[[argparse.Namespace], int] = told.act
     return act(told)
@@ -77,6 +81,26 @@ def _check(told: argparse.Namespace) -> int:  # noqa: ARG001
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _login(told: argparse.Namespace) -> int:
+    import requests
+
+    from local.configuration import ConfigurationError, app_settings
+    from local.login import login
+    from shared.chains_file import ChainsFileError, read
+    from shared.identity import Identities
+    from shared.settings import Settings, SettingsError
+
+    try:
+        mapping = app_settings(ROOT, os.environ)
+        settings = Settings.from_mapping(mapping)
+        file = read(ROOT / settings.chains_file, mapping)
+    except (ConfigurationError, SettingsError, ChainsFileError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    identities = Identities(settings, requests.Session())
+    return login(told.credential, file, settings, identities, browser=told.browser)
 
 
 def _report(mapping: Mapping[str, str]) -> int:

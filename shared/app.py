@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from shared.core.definition import ChainsFile
     from shared.core.timing import Patience
+    from shared.identity import Identities
     from shared.ports import Clock, RandomBits
     from shared.relay.world import World
     from shared.storage.base import Storage
@@ -37,6 +38,7 @@ class Baton:
     settings: Settings
     world: World
     root: Path
+    identities: Identities
 
     @cached_property
     def chains_file(self) -> ChainsFile:
@@ -70,9 +72,9 @@ def build(
 
     logging.getLogger("azure").setLevel(logging.WARNING)  # else every storage call is logged with its headers
     now = clock or utc_now
-    reach = Reach(
-        settings=settings, identities=Identities(settings), session=session or requests.Session(), clock=now
-    )
+    carrier = session or requests.Session()
+    identities = Identities(settings, carrier, now)
+    reach = Reach(settings=settings, identities=identities, session=carrier, clock=now)
     table = storage.table(TABLE)
     world = World(
         runs=RunStore(table),
@@ -84,7 +86,7 @@ def build(
         random_bits=random_bits or (lambda: secrets.randbits(64)),
         patience=patience or Patience(grace_seconds=settings.start_grace_seconds),
     )
-    return Baton(settings=settings, world=world, root=root)
+    return Baton(settings=settings, world=world, root=root, identities=identities)
 
 
 def open_storage(settings: Settings) -> Storage:

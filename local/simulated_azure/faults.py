@@ -29,7 +29,8 @@ _CODES = {
 @dataclass(slots=True)
 class Fault:
     """`operation` is like `data_factory.create_run`; `*` stands for any part. One of `status`, `lost`,
-    `hide_seconds`, `same_id` and `no_status` says what goes wrong; `times` how often, `chance` how probably.
+    `hide_seconds`, `same_id`, `no_status` and `aadsts` says what goes wrong; `times` how often, `chance` how
+    probably.
     """
 
     operation: str
@@ -43,6 +44,7 @@ class Fault:
     hide_seconds: float | None = None  # what this call makes is not listed for so long
     same_id: bool = False  # a start answers with the id of the one before
     no_status: bool = False  # a body without a status
+    aadsts: int | None = None  # Entra's own refusal, by its number
     times: int | None = None
     chance: float = 1.0
 
@@ -53,6 +55,10 @@ class Fault:
         """The answer in place of the service's own. Raises LostError when there is none at all."""
         if self.lost:
             raise LostError(sent=True)
+        if self.aadsts is not None:
+            told = f"AADSTS{self.aadsts}: Switched on as a fault."
+            body = {"error": "invalid_grant", "error_description": told, "error_codes": [self.aadsts]}
+            return answer(self.status or 400, body)
         if self.status is None:
             return None
         code, message = _CODES.get(self.status, ("Error", "Something went wrong."))

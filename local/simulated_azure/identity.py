@@ -7,19 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs
 
+from local.simulated_azure.entra import Application, Entra
 from local.simulated_azure.messages import Request, Response, answer
 
 IDENTITY_HEADER = "simulated-identity-header"
-
-
-@dataclass(slots=True)
-class Application:
-    """A service principal that may ask for tokens with its secret."""
-
-    tenant: str
-    client_id: str
-    client_secret: str
-    secret_expired: bool = False
 
 
 @dataclass(slots=True)
@@ -27,17 +18,31 @@ class Identity:
     """Who may have tokens, and which ones are good. A token is text: audience and expiry, no signature."""
 
     clock: Callable[[], datetime]
+    fresh_id: Callable[[], str]
     lifetime: timedelta = timedelta(hours=1)
     user_assigned: set[str] = field(default_factory=set)  # client ids besides the app's own identity
-    applications: list[Application] = field(default_factory=list)
+    entra: Entra = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.entra = Entra(self.clock, self.fresh_id, self.lifetime)
+
+    @property
+    def applications(self) -> list[Application]:
+        return self.entra.applications
 
     def handle(self, request: Request) -> tuple[str, Callable[[], Response]] | None:
         """The operation's name and what it does, for the paths of this service."""
         if request.path == "/msi/token" and request.method == "GET":
             return "identity.managed_identity", lambda: self._managed(request)
+        if request.path == "/common/discovery/instance":
+            return "identity.instances", lambda: _instances(request)
         tenant, _, rest = request.path.removeprefix("/").partition("/")
         if rest == "oauth2/v2.0/token" and request.method == "POST":
-            return "identity.token", lambda: self._token(tenant, request)
+            return "identity.token", lambda: self.entra.token(tenant, _form(request))
+        if rest == "oauth2/v2.0/devicecode" and request.method == "POST":
+            return "identity.device_code", lambda: self.entra.device_code(tenant, _form(request))
+        if rest == "oauth2/v2.0/authorize" and request.method == "GET":
+            return "identity.authorize", lambda: self.entra.authorize(tenant, request.query)
         if rest == "v2.0/.well-known/openid-configuration":
             return "identity.discovery", lambda: _discovery(tenant, request)
         return None
@@ -76,40 +81,21 @@ class Identity:
         body = {"access_token": token, "expires_on": str(expiry), "resource": resource, "token_type": "Bearer"}
         return answer(200, {**body, "client_id": asked or "00000000-0000-0000-0000-0000000000a9"})
 
-    def _token(self, tenant: str, request: Request) -> Response:
-        form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
-        known = [app for app in self.applications if app.tenant == tenant]
-        if not known:
-            return _entra_error(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
-        app = next((app for app in known if app.client_id == form.get("client_id")), None)
-        if app is None:
-            name = form.get("client_id")
-            return _entra_error(
-                400, "unauthorized_client", 700016, f"Application '{name}' was not found in the directory."
-            )
-        if form.get("client_secret") != app.client_secret:
-            return _entra_error(401, "invalid_client", 7000215, "Invalid client secret provided.")
-        if app.secret_expired:
-            return _entra_error(401, "invalid_client", 7000222, "The provided client secret keys are expired.")
-        scope = form.get("scope", "")
-        if form.get("grant_type") != "client_credentials" or not scope.endswith("/.default"):
-            return _entra_error(400, "invalid_scope", 70011, "The provided value for scope is not valid.")
-        expiry = self._expiry()
-        seconds = int(expiry - self.clock().timestamp())
-        token = f"{scope.removesuffix('/.default').rstrip('/')}|{expiry}"
-        return answer(
-            200,
-            {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token},
-        )
+
+def _form(request: Request) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
 
 
 def _unauthorized(code: str, message: str) -> Response:
     return answer(401, {"error": {"code": code, "message": message}})
 
 
-def _entra_error(status: int, error: str, number: int, text: str) -> Response:
-    body = {"error": error, "error_description": f"AADSTS{number}: {text}", "error_codes": [number]}
-    return answer(status, body)
+def _instances(request: Request) -> Response:
+    """One cloud, known under one name."""
+    host = request.headers.get("host", "localhost")
+    endpoint = f"https://{host}/common/v2.0/.well-known/openid-configuration"
+    known = [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}]
+    return answer(200, {"tenant_discovery_endpoint": endpoint, "metadata": known})
 
 
 def _discovery(tenant: str, request: Request) -> Response:

@@ -15,6 +15,7 @@ from local.simulated_azure.fabric import Fabric
 from local.simulated_azure.fabric_items import in_flat_envelope
 from local.simulated_azure.faults import Faults
 from local.simulated_azure.identity import Identity
+from local.simulated_azure.key_vault import KeyVault
 from local.simulated_azure.messages import Request, Response, problem
 from local.simulated_azure.power_bi import PowerBi
 from local.simulated_azure.synapse import Synapse
@@ -36,7 +37,8 @@ class SimulatedAzure:
         self._random = random
         self._lock = threading.Lock()
         self.faults = Faults(random, [])
-        self.identity = Identity(clock)
+        self.identity = Identity(clock, self._fresh_id)
+        self.key_vault = KeyVault(clock, self._fresh_id, self.identity.refusal)
         self.data_factory = DataFactory(clock, self._fresh_id, self.faults)
         self.power_bi = PowerBi(clock, self._fresh_id, self.faults)
         self.synapse = Synapse(clock, self._fresh_id, self.faults)
@@ -79,7 +81,7 @@ class SimulatedAzure:
             found = service.handle(request)
             if found is not None:
                 return self._guarded(request, audience, *found)
-        own = self.identity.handle(request)
+        own = self.key_vault.handle(request) or self.identity.handle(request)
         return own or ("unknown", lambda: problem(404, "NotFound", f"Nothing is simulated at {request.path}."))
 
     def _guarded(

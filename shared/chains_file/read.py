@@ -20,6 +20,7 @@ from shared.chains_file.checks import (
     clock_text,
     duration_seconds,
 )
+from shared.chains_file.credentials import credential_of
 from shared.chains_file.mistakes import ChainsFileError, Mistake, Mistakes, Path, in_words, nearest
 from shared.chains_file.source import load, with_settings
 from shared.core.definition import (
@@ -87,7 +88,7 @@ class _File:
         raw_chains = self._part("chains")
         chains = {name: chain for name, value in raw_chains.items() if (chain := self._chain(name, value))}
         self._names_apart(raw_chains)
-        return ChainsFile(connections=self._connections, chains=chains)
+        return ChainsFile(connections=self._connections, chains=chains, credentials=self._credentials)
 
     def _part(self, key: str, *, needed: bool = True) -> dict[str, Any]:
         value = self._data.get(key)
@@ -108,18 +109,13 @@ class _File:
     def _credential(self, name: str, value: Any) -> None:
         path = ("credentials", name)
         made = self._shaped(shape.CREDENTIAL, value, path, "credential")
-        match made:
-            case shape.ManagedIdentityShape():
-                self._credentials[name] = Credential(type="managed_identity", client_id=made.client_id)
-            case shape.ClientSecretShape():
-                self._credentials[name] = Credential(
-                    type="client_secret",
-                    tenant=made.tenant,
-                    client_id=made.client_id,
-                    client_secret_setting=made.client_secret.strip("%"),
-                )
-            case shape.DeveloperShape():
-                self._credentials[name] = Credential(type="developer")
+        if made is not None:
+            self._credentials[name] = credential_of(name, made)
+            self._vouched_once(path, made)
+
+    def _vouched_once(self, path: Path, made: shape.AnyCredentialShape) -> None:
+        if isinstance(made, shape.WorkloadIdentityShape) and made.token_file and made.managed_identity:
+            self._mistakes.add((*path, "token_file"), "cannot stand beside managed_identity: one of them vouches")
 
     def _connection(self, name: str, value: Any) -> None:
         path = ("connections", name)
@@ -210,8 +206,6 @@ class _File:
         """The value in its shape. Where some fields are wrong: what is left, so that it can be checked further."""
         if isinstance(value, dict):
             value = self._without_not_yet(value, path, kind)
-            if value is None:
-                return None
         try:
             return adapter.validate_python(value)
         except ValidationError as error:
@@ -239,10 +233,7 @@ class _File:
             )
         return wrong
 
-    def _without_not_yet(self, value: dict[str, Any], path: Path, kind: str) -> dict[str, Any] | None:
-        if value.get("type") in shape.NOT_YET_TYPES.get(kind, ()):
-            self._mistakes.add((*path, "type"), f"{value['type']} is not supported yet")
-            return None
+    def _without_not_yet(self, value: dict[str, Any], path: Path, kind: str) -> dict[str, Any]:
         for field in shape.NOT_YET_FIELDS.get(kind, ()):
             if field in value:
                 self._mistakes.add((*path, field), "is not supported yet")

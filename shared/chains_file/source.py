@@ -12,6 +12,7 @@ from shared.chains_file.mistakes import ChainsFileError, Mistake, Mistakes, Path
 
 MAX_NODES = 100_000
 _SETTING = re.compile(r"%([A-Za-z_][A-Za-z0-9_]+)%")
+_SECRET_FIELDS = frozenset({"client_secret", "certificate", "password"})
 _TEMPLATE = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -90,7 +91,7 @@ class _Reader:
 
 
 def with_settings(value: Any, settings: Mapping[str, str], mistakes: Mistakes, path: Path = ()) -> Any:
-    """The data with every `%NAME%` outside templates replaced. A client secret stays the name of its setting."""
+    """The data with every `%NAME%` outside templates replaced. A secret stays the name of its setting."""
     if isinstance(value, dict):
         return {key: with_settings(item, settings, mistakes, (*path, key)) for key, item in value.items()}
     if isinstance(value, list):
@@ -98,7 +99,7 @@ def with_settings(value: Any, settings: Mapping[str, str], mistakes: Mistakes, p
     if not isinstance(value, str) or "%" not in value:
         return value
     parts = _TEMPLATE.split(value)
-    stays = len(path) == 3 and path[0] == "credentials" and path[2] == "client_secret"
+    stays = _is_secret(path) and not value.startswith("https://")
     for index in range(0, len(parts), 2):
         for name in _SETTING.findall(parts[index]):
             if not settings.get(name):
@@ -106,3 +107,7 @@ def with_settings(value: Any, settings: Mapping[str, str], mistakes: Mistakes, p
         if not stays:
             parts[index] = _SETTING.sub(lambda found: settings.get(found[1]) or found[0], parts[index])
     return "".join(parts)
+
+
+def _is_secret(path: Path) -> bool:
+    return len(path) == 3 and path[0] == "credentials" and path[2] in _SECRET_FIELDS

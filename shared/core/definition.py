@@ -1,7 +1,7 @@
 """What users declare, checked and resolved: connections, credentials, chains and their steps.
 
 A run carries the definition that it started with, so these values are stored as JSON with every run.
-They hold no secret: a secret stays the name of the app setting that holds it.
+They hold no secret: a secret stays the name of the app setting, or the address in Key Vault, that holds it.
 """
 
 from __future__ import annotations
@@ -10,19 +10,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-CredentialType = Literal["managed_identity", "client_secret", "developer"]
+CredentialType = Literal[
+    "managed_identity", "client_secret", "client_certificate", "workload_identity", "refresh_token", "developer"
+]
 ConnectionType = Literal["data_factory", "synapse", "fabric", "power_bi"]
 Overlap = Literal["wait", "skip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """An identity that connections use. `client_secret_setting` names an app setting, never a secret."""
+    """An identity that connections use. Which fields are set depends on `type`.
+
+    `…_setting` names an app setting and `…_url` a Key Vault secret; no field holds a secret itself.
+    `name` is what the chains file calls it: for messages only.
+    """
 
     type: CredentialType = "managed_identity"
+    name: str | None = field(default=None, compare=False)
     tenant: str | None = None
     client_id: str | None = None
     client_secret_setting: str | None = None
+    client_secret_url: str | None = None
+    certificate_setting: str | None = None
+    certificate_url: str | None = None
+    certificate_password_setting: str | None = None
+    refresh_token_url: str | None = None
+    managed_identity: str | None = None  # client id of the identity that vouches for a workload_identity
+    token_file: str | None = None  # a file whose token vouches for a workload_identity instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,3 +124,4 @@ class ChainsFile:
 
     connections: Mapping[str, Connection]
     chains: Mapping[str, Chain]
+    credentials: Mapping[str, Credential] = field(default_factory=dict)

@@ -87,10 +87,9 @@ class Fabric:
                 entries[job_id] = told
             elif not is_known:
                 absent.add(job_id)
-        seen = {job_id: told for job_id, entry in entries.items() if (told := observation_of(entry)) is not None}
-        return {
-            job_id: seen.get(job_id) or unchanged(job) for job_id, job in wanted.items() if job_id not in absent
-        }
+        seen = {job_id: observation_of(entry) for job_id, entry in entries.items()}
+        there = {job_id: job for job_id, job in wanted.items() if job_id not in absent}
+        return {job_id: seen.get(job_id) or unchanged(job) for job_id, job in there.items()}
 
     def list_jobs(self, query: JobQuery) -> JobPage:
         """From an item's list, which holds all active and about a hundred ended jobs; it is read whole."""

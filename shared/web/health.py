@@ -16,7 +16,7 @@ MOST_AT_ONCE = 8
 
 
 def health(baton: Baton) -> Answer:
-    """200 when all is well, else 503; the body says the same either way."""
+    """200 when all is well, else 503; the body says the same either way. Warnings leave it at 200."""
     connections = baton.chains_file.connections
     failing_looks = _failing_looks(baton)
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
@@ -24,7 +24,7 @@ def health(baton: Baton) -> Answer:
     told = []
     for name, connection in connections.items():
         problems = [*checks[name].result(), *failing_looks.get(name, ())]
-        told.append(_view(connection, problems))
+        told.append(_view(connection, problems, _warnings(baton, connection)))
     well = all(item["status"] == "ok" for item in told)
     body = {"status": "ok" if well else "failing", "connections": told}
     return json_answer(200 if well else 503, body)
@@ -52,10 +52,20 @@ def _failing_looks(baton: Baton) -> dict[str, list[Problem]]:
     return failing
 
 
-def _view(connection: Connection, problems: Sequence[Problem]) -> dict[str, Any]:
+def _warnings(baton: Baton, connection: Connection) -> Sequence[Problem]:
+    """What works today, and will not for long."""
+    return baton.identities.of(connection.credential).warnings()
+
+
+def _view(connection: Connection, problems: Sequence[Problem], warnings: Sequence[Problem]) -> dict[str, Any]:
     return {
         "name": connection.name,
         "type": connection.type,
         "status": "failing" if problems else "ok",
-        "problems": [{"code": problem.code, "message": problem.message} for problem in problems],
+        "problems": [_shown(problem) for problem in problems],
+        "warnings": [_shown(warning) for warning in warnings],
     }
+
+
+def _shown(problem: Problem) -> dict[str, str]:
+    return {"code": problem.code, "message": problem.message}

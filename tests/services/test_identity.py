@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from local.simulated_azure.entra import Application
 from local.simulated_azure.faults import Fault
-from local.simulated_azure.identity import Application
 from local.simulated_azure.server import Server
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Credential
@@ -27,7 +27,7 @@ SECRET = "correct horse battery staple"
 @pytest.fixture
 def azure() -> SimulatedAzure:
     made = SimulatedAzure(clock=lambda: datetime.now(UTC), random=random.Random(1))
-    made.identity.applications.append(Application("tenant-1", CLIENT, SECRET))
+    made.identity.applications.append(Application(tenant="tenant-1", client_id=CLIENT, client_secret=SECRET))
     return made
 
 

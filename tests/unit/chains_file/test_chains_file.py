@@ -142,7 +142,9 @@ def test_the_schema_refuses_what_the_types_refuse() -> None:
         ("%SUBSCRIPTION_ID%", "%SUBSCRIPTION%", "connections.adf.subscription: the app setting SUBSCRIPTION is not set"),
         ("%CI_SECRET%", "hunter2", "credentials.ci.client_secret: must name an app setting like %CI_SECRET%"),
         ("type: power_bi", "type: powerbi", "connections.pbi: unknown type; there are data_factory, synapse, fabric, power_bi"),
-        ("type: client_secret", "type: refresh_token", "credentials.ci.type: refresh_token is not supported yet"),
+        ("type: client_secret", "type: refresh_token", "credentials.ci.secret: is required"),
+        ("%CI_SECRET%", "https://kv.example.com/secrets/x", "credentials.ci.client_secret: must name an app setting"),
+        ("type: client_secret", "type: client_certificate", "credentials.ci.certificate: is required"),
         ("  sales:", "  ../x:", "chains.../x: a name has letters"),
         ("dataset: " + GUID, "pipeline: P", "chains.sales.steps.refresh.pipeline: a step at a power_bi connection has"),
         ("{default: emea}", "{default: .inf}", "chains.sales.parameters.region.default: holds a number that JSON has no"),
@@ -272,3 +274,28 @@ def test_what_is_wrong_with_a_synapse_connection_or_step_is_told(old: str, new: 
 
 def test_editors_take_a_synapse_connection_too() -> None:
     jsonschema.validate(yaml.safe_load(SYNAPSE), schema())
+
+
+def test_credentials_of_every_type_hold_places_and_no_secrets() -> None:
+    who = f"tenant: t, client_id: {GUID}"
+    vault = "https://%VAULT%.vault.azure.net/secrets"
+    more = f"""
+  mi: {{type: managed_identity, client_id: {GUID}}}
+  kv: {{type: client_secret, {who}, client_secret: "{vault}/ci/0123456789abcdef0123456789abcdef"}}
+  cert: {{type: client_certificate, {who}, certificate: "%CI_SECRET%", password: "%CI_SECRET%"}}
+  fed: {{type: workload_identity, {who}, managed_identity: {GUID}}}
+  file: {{type: workload_identity, {who}, token_file: "%VAULT%"}}
+  me: {{type: refresh_token, {who}, secret: "{vault}/me", client_secret: "%CI_SECRET%"}}
+chains:"""
+    text = GOOD.replace("\nchains:", more)
+    file = parse(text, {**SETTINGS, "VAULT": "kv-baton"})
+    address = "https://kv-baton.vault.azure.net/secrets"
+    assert file.credentials["kv"].client_secret_url == f"{address}/ci/0123456789abcdef0123456789abcdef"
+    assert file.credentials["cert"].certificate_setting == "CI_SECRET"
+    assert file.credentials["cert"].certificate_password_setting == "CI_SECRET"
+    assert file.credentials["fed"].managed_identity == GUID
+    assert file.credentials["file"].token_file == "kv-baton"
+    assert file.credentials["me"].refresh_token_url == f"{address}/me"
+    assert file.credentials["me"].name == "me"
+    assert "hunter2" not in repr(file)
+    jsonschema.validate(yaml.safe_load(text.replace("FULL", "full")), schema())
