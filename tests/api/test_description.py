@@ -8,10 +8,10 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import function_app
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+import function_app
 from shared.core.ids import run_id
 from shared.web import limits
 from shared.web.openapi import VERSION, document, openapi
