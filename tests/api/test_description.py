@@ -30,7 +30,7 @@ def served() -> dict[tuple[str, str], str]:
         told = trigger.get_dict_repr()
         if told["type"] == "httpTrigger":
             for method in told["methods"]:
-                found[f"/api/{told['route']}", str(method).lower()] = function.get_function_name()
+                found[f"/api/{told['route']}", str(method).lower()] = str(function.get_function_name())
     return found
 
 
