@@ -70,7 +70,7 @@ def json_answer(status: int, body: Any, headers: Mapping[str, str] | None = None
 
 
 def _error(mistake: Mistake) -> dict[str, str]:
-    path = mistake.path
+    path = mistake.path or '""'
     if len(path) > MOST_PATH_CHARACTERS:
         path = f"{path[: MOST_PATH_CHARACTERS - 1]}…"
     return {"path": path, "detail": mistake.detail}
