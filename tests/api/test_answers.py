@@ -172,6 +172,9 @@ def test_the_description_is_there_whatever_is_broken(tmp_path: Path) -> None:
     assert make_api(tmp_path, "broken").call("GET", "/api/openapi.json").status == 200
 
 
+OUTPUTS: tuple[Any, ...] = (None, [], {"rows": 1.5}, "text", True)
+
+
 def _runs_in_every_state() -> dict[str, Run]:
     fresh = new_run(
         id="sales.20261121T053000123Z.aaaaaaaa",
@@ -195,7 +198,7 @@ def _runs_in_every_state() -> dict[str, Run]:
             error=Error("job_failed", "No."),
         )
         for status in StepStatus
-        for output in (None, [], {"rows": 1.5}, "text", True)
+        for output in OUTPUTS
     ]
     made = {f"step-{n}-{step.status}": replace(fresh, steps=(step,)) for n, step in enumerate(steps)}
     for status in RunStatus:
