@@ -135,6 +135,9 @@ class _Counting(NodeTransformer):
         node.iter = _filtered(_EACH, cast("nodes.Expr", node.iter), nodes.Const(parts))
         return node
 
+    def visit_NSRef(self, node: nodes.NSRef) -> nodes.Node:  # noqa: N802  as the visitor finds it
+        raise TemplateAssertionError("set takes plain names only", node.lineno)
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802  as the visitor finds it
         self.generic_visit(node)
         return _filtered(_JOINED, nodes.List(node.nodes, lineno=node.lineno))
