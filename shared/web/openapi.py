@@ -108,6 +108,7 @@ def _list_runs() -> Schema:
     return {
         "operationId": "list_runs",
         "summary": "Runs, newest first",
+        "description": "An empty value in the query is as good as none. Names that are not listed are refused.",
         "parameters": [
             _in_query("chain", text(pattern=CHAIN_PATTERN), "Only runs of this chain."),
             _in_query("status", words(RunStatus), "Only runs with this status."),

@@ -19,6 +19,7 @@ from shared.ports import Problem
 from shared.storage.base import Row, StorageUnavailableError, Table, Upsert
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
+from shared.web.openapi import document
 from shared.web.views import chain_view, run_view
 from tests.api.driving import CHAINS, Api, make_api, validator
 from tests.unit.relay.small_world import T0, FakeService, SmallWorld, a_chain, a_step
@@ -45,6 +46,17 @@ def test_a_run_is_described_from_its_start_to_its_end(api: Api) -> None:
     assert api.call("POST", f"{path}/cancel").status == 409
     assert [run["id"] for run in api.call("GET", "/api/runs", query="status=failed").json()["runs"]] == [run["id"]]
     assert api.call("GET", "/api/chains").json()["chains"][0]["last_run"]["id"] == run["id"]
+
+
+@pytest.mark.parametrize("link", ["get_run", "cancel_run"])
+def test_the_links_of_a_start_lead_to_the_run(api: Api, link: str) -> None:
+    told = document()["paths"]["/api/chains/{chain}/runs"]["post"]["responses"]["202"]["links"][link]
+    assert told["parameters"] == {"id": "$response.body#/id"}
+    run = api.start().json()["id"]
+    for path, item in document()["paths"].items():
+        for method, operation in item.items():
+            if operation["operationId"] == told["operationId"]:
+                assert api.call(method.upper(), path.replace("{id}", run)).json()["id"] == run
 
 
 def test_a_run_that_is_cancelled_is_described(api: Api) -> None:
