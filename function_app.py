@@ -74,6 +74,14 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
     return _answered(health.health)
 
 
+@app.route(route="openapi.json", methods=["GET"])
+def openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """The HTTP API, described as OpenAPI."""
+    from shared.web.openapi import openapi
+
+    return _response(openapi())
+
+
 @app.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
 def tick(timer: func.TimerRequest) -> None:
     """Once a minute: fire schedules, find what nobody has touched."""
@@ -95,7 +103,10 @@ def work(message: func.QueueMessage) -> None:
 def _answered(call: Callable[[Baton], Answer]) -> func.HttpResponse:
     from shared.web.serve import answered
 
-    answer = answered(call)
+    return _response(answered(call))
+
+
+def _response(answer: Answer) -> func.HttpResponse:
     return func.HttpResponse(
         answer.body, status_code=answer.status, headers=dict(answer.headers), mimetype=answer.mimetype
     )

@@ -56,8 +56,8 @@ class Fault:
         if self.lost:
             raise LostError(sent=True)
         if self.aadsts is not None:
-            told = f"AADSTS{self.aadsts}: Switched on as a fault."
-            body = {"error": "invalid_grant", "error_description": told, "error_codes": [self.aadsts]}
+            why = f"AADSTS{self.aadsts}: Switched on as a fault."
+            body = {"error": "invalid_grant", "error_description": why, "error_codes": [self.aadsts]}
             return answer(self.status or 400, body)
         if self.status is None:
             return None

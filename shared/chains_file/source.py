@@ -14,7 +14,12 @@ MAX_NODES = 100_000
 _SETTING = re.compile(r"%([A-Za-z_][A-Za-z0-9_]+)%")
 _SECRET_FIELDS = frozenset({"client_secret", "certificate", "password"})
 _TEMPLATE = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
+MAX_MERGED = 10_000  # keys of one mapping, with all that `<<` brings
+MAX_MERGES = 100  # mappings that one `<<` names
+MAX_BITS = 4_096  # of a whole number
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_PLAIN_TAGS = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class YamlValueError(ValueError):
@@ -22,7 +27,15 @@ class YamlValueError(ValueError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Dates stay texts: JSON has none."""
+    """Dates stay texts: JSON has none. Merging is bounded: merges of merges grow beyond all measure."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        for key, value in node.value:
+            if key.tag == _MERGE and isinstance(value, yaml.SequenceNode) and len(value.value) > MAX_MERGES:
+                raise YamlValueError(f"line {key.start_mark.line + 1}: merges more than {MAX_MERGES} mappings")
+        super().flatten_mapping(node)
+        if len(node.value) > MAX_MERGED:
+            raise YamlValueError(f"line {node.start_mark.line + 1}: a mapping has more than {MAX_MERGED:,} keys")
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -66,16 +79,25 @@ class _Reader:
         if self._count > MAX_NODES or len(path) > 60:
             raise ValueError("the file is too big, or refers to itself")
         self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if node.tag not in _PLAIN_TAGS:
+            raise _unusable(node)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
-        value = self._loader.construct_object(node)
-        if isinstance(value, bytes | set):
-            raise YamlValueError(
-                f"line {node.start_mark.line + 1}: only texts, numbers, true, false and null are values"
-            )
-        return value
+        return [self.read(item, (*path, index)) for index, item in enumerate(node.value)]
+
+    def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
+        try:
+            value = self._loader.construct_object(node)
+        # What the library's constructors raise for a tag that does not fit its text: `!!int x`, `!!bool x`, …
+        except (ValueError, LookupError, AttributeError) as error:
+            raise _unusable(node) from error
+        if isinstance(value, int) and value.bit_length() > MAX_BITS:
+            raise YamlValueError(f"line {node.start_mark.line + 1}: a number has more than {MAX_BITS:,} bits")
+        if value is None or isinstance(value, str | int | float):
+            return value
+        raise _unusable(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         self._loader.flatten_mapping(node)
@@ -88,6 +110,12 @@ class _Reader:
             self.lines[inner] = key_node.start_mark.line + 1
             found[key] = self.read(value_node, inner)
         return found
+
+
+def _unusable(node: yaml.Node) -> YamlValueError:
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")[:100]
+    known = "only texts, numbers, true, false, null, lists and mappings are values"
+    return YamlValueError(f"line {node.start_mark.line + 1}: {known}, written as such; this is {kind!r}")
 
 
 def with_settings(value: Any, settings: Mapping[str, str], mistakes: Mistakes, path: Path = ()) -> Any:

@@ -6,7 +6,9 @@ import re
 from datetime import UTC, datetime, timedelta
 
 CHAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_RUN_ID = re.compile(r"(?P<chain>[A-Za-z0-9][A-Za-z0-9_-]{0,62})\.(?P<time>\d{8}T\d{9}Z)\.(?P<tail>[a-z2-7]{8})")
+_RUN_ID = re.compile(
+    r"(?P<chain>[A-Za-z0-9][A-Za-z0-9_-]{0,62})\.(?P<time>[0-9]{8}T[0-9]{9}Z)\.(?P<tail>[a-z2-7]{8})"
+)
 _LAST_MILLISECOND = 9_999_999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -22,15 +24,22 @@ def run_id(chain: str, created_at: datetime, random_bits: int) -> str:
 def chain_of(id: str) -> str | None:
     """The chain that a run id names, or None when it is no run id."""
     match = _RUN_ID.fullmatch(id)
-    return match and match["chain"]
+    return match["chain"] if match and _time(match["time"]) else None
 
 
 def newest_first(id: str) -> str:
     """A key that sorts run ids by time, newest first. Raises ValueError when it is no run id."""
     match = _RUN_ID.fullmatch(id)
-    if match is None:
+    created_at = match and _time(match["time"])
+    if created_at is None:
         raise ValueError(f"{id!r} is no run id")
-    time = match["time"]
-    created_at = datetime.fromisoformat(f"{time[:15]}.{time[15:]}")
     milliseconds = (created_at - _EPOCH) // timedelta(milliseconds=1)
     return f"{_LAST_MILLISECOND - milliseconds:013d}.{id}"
+
+
+def _time(digits: str) -> datetime | None:
+    """None when there is no such day or time: callers can write any digits."""
+    try:
+        return datetime.fromisoformat(f"{digits[:-4]}.{digits[-4:]}")
+    except ValueError:
+        return None

@@ -15,23 +15,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+
+from shared.core.values import value_problem
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, nodes
+    from jinja2 import nodes
+
+    from shared.core.sandbox import Environment
 
 MEMBERS = {
     "trigger": frozenset({"type", "time"}),
     "run": frozenset({"id", "chain", "created_at"}),
 }
 NAMES = ("parameters", "trigger", "steps", "run")
-MAX_RESULT_CHARACTERS = 65_536
-MAX_REPEAT = 10_000  # how long `*` may make a text or a list
-MAX_POWER = 1_000
-_FILLERS = frozenset({"center", "expandtabs", "format", "format_map", "ljust", "rjust", "zfill"})
+MAX_TEMPLATE_CHARACTERS = 16_384
+# What odd templates make Python and Jinja raise, besides Jinja's own errors: a bad zone name ends in OSError, a
+# number of 5,000 digits in ValueError, deep brackets in RecursionError or MemoryError, deep loops in SyntaxError.
+_FAULTS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 _SINGLE = re.compile(r"\s*\{\{-?(.*?)-?\}\}\s*", re.DOTALL)
 
 
@@ -43,13 +56,16 @@ def check(text: str, *, parameters: Collection[str], steps: Collection[str]) -> 
     """What is wrong with a template, before there is any run. `steps`: those that surely end before this one."""
     from jinja2 import TemplateSyntaxError
 
+    if len(text) > MAX_TEMPLATE_CHARACTERS:
+        return [f"template: may have at most {MAX_TEMPLATE_CHARACTERS:,} characters"]
     environment = _environment()
     try:
-        tree = environment.parse(text)
-        environment.compile(tree)
+        environment.compile(text)
+        return list(_mistakes(environment.parse(text), parameters, steps))
     except TemplateSyntaxError as error:
         return [f"template: {error.message}"]
-    return list(_mistakes(tree, parameters, steps))
+    except _FAULTS as error:
+        return [f"template: {_fault(error)}"]
 
 
 def render(value: Any, context: Mapping[str, Any], place: str = "parameters") -> Any:
@@ -67,23 +83,45 @@ def _rendered(text: str, context: Mapping[str, Any], place: str) -> Any:
     from jinja2 import TemplateError as JinjaError
     from jinja2 import Undefined
 
+    from shared.core.metering import Meter
+    from shared.core.sandbox import WORK
+
+    meter = Meter()
+    metered = {**context, WORK: meter}
     try:
         expression = _expression(text)
         if expression is None:
-            result: Any = _template(text).render(context)
+            result: Any = _template(text).render(metered)
         else:
-            result = _compiled(expression)(**context)
+            result = _compiled(expression)(metered)
             if isinstance(result, Undefined):
                 str(result)  # says what is undefined
-        return _json(result, place)
+        return _usable(meter.made(result), place)
     except JinjaError as error:
         raise TemplateError(f"{place}: {error.message}") from error
-    except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        raise TemplateError(f"{place}: {type(error).__name__}: {error}") from error
+    except _FAULTS as error:
+        raise TemplateError(f"{place}: {_fault(error)}") from error
+
+
+def _fault(error: BaseException) -> str:
+    """A short sentence: some of these repeat all that they were given."""
+    if isinstance(error, MemoryError | RecursionError | SyntaxError):
+        return "is nested too deep"
+    return f"{type(error).__name__}: {str(error)[:300]}"
+
+
+def _usable(value: Any, place: str) -> Any:
+    made = _json(value, place)
+    problem = value_problem(made)
+    if problem is not None:
+        raise TemplateError(f"{place}: {problem}")
+    return made
 
 
 def _json(value: Any, place: str) -> Any:
     if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise TemplateError(f"{place}: gives a time without a zone")
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
@@ -92,8 +130,6 @@ def _json(value: Any, place: str) -> Any:
     if isinstance(value, list | tuple):
         return [_json(item, f"{place}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, str):
-        if len(value) > MAX_RESULT_CHARACTERS:
-            raise TemplateError(f"{place}: gives more than {MAX_RESULT_CHARACTERS:,} characters")
         return str(value)
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -145,48 +181,9 @@ def _expression(text: str) -> str | None:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import StrictUndefined
-    from jinja2.exceptions import SecurityError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from shared.core.sandbox import Environment, in_zone, shift
 
-    class Bounded(ImmutableSandboxedEnvironment):
-        """No way to the file system, the environment or Python's insides, and no easy way to fill the memory."""
-
-        intercepted_binops = frozenset({"*", "**", "%"})
-
-        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            sizes = [len(value) for value in (left, right) if isinstance(value, str | list | tuple)]
-            counts = [abs(value) for value in (left, right) if isinstance(value, int)]
-            if operator == "*" and sizes and counts and sizes[0] * counts[0] > MAX_REPEAT:
-                raise SecurityError(f"a repetition may be at most {MAX_REPEAT:,} long")
-            if operator == "**" and any(count > MAX_POWER for count in counts):
-                raise SecurityError(f"numbers in a power may be at most {MAX_POWER:,}")
-            if operator == "%" and isinstance(left, str):
-                raise SecurityError("text cannot be formatted with %; use ~ to join texts")
-            return super().call_binop(context, operator, left, right)
-
-        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-            fills = isinstance(obj, str) and attr in _FILLERS
-            return not fills and super().is_safe_attribute(obj, attr, value)
-
-    environment = Bounded(undefined=StrictUndefined, autoescape=False)
-    for name in ("cycler", "joiner", "lipsum", "namespace", "dict"):
-        environment.globals.pop(name, None)
-    environment.filters["shift"] = _shift
-    environment.filters["in_zone"] = _in_zone
-    for name in ("center", "format", "indent", "pprint", "random", "xmlattr"):
-        environment.filters.pop(name, None)
-    return environment
-
-
-def _shift(time: datetime, **by: float) -> datetime:
-    """`trigger.time | shift(days=-1)`: yesterday."""
-    return time + timedelta(**by)
-
-
-def _in_zone(time: datetime, zone: str) -> datetime:
-    """`trigger.time | in_zone('Europe/Berlin')`: what clocks show there."""
-    return time.astimezone(ZoneInfo(zone))
+    return Environment({"shift": shift, "in_zone": in_zone})
 
 
 @lru_cache(maxsize=512)

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 PROBLEM = "application/problem+json"
+
+
+MOST_PATH_CHARACTERS = 300
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong with a call, and its place in it, such as `parameters.region`."""
+
+    path: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +42,7 @@ class ProblemError(Exception):
         status: int,
         detail: str,
         *,
-        errors: Sequence[Mapping[str, str]] = (),
+        errors: Sequence[Mistake] = (),
         headers: Mapping[str, str] | None = None,
         **members: Any,
     ) -> None:
@@ -46,7 +59,7 @@ class ProblemError(Exception):
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
-            **({"errors": self.errors} if self.errors else {}),
+            **({"errors": [_error(mistake) for mistake in self.errors]} if self.errors else {}),
             **self.members,
         }
         return Answer(status=self.status, body=_dumps(body), mimetype=PROBLEM, headers=self.headers)
@@ -56,5 +69,13 @@ def json_answer(status: int, body: Any, headers: Mapping[str, str] | None = None
     return Answer(status=status, body=_dumps(body), headers=dict(headers or {}))
 
 
+def _error(mistake: Mistake) -> dict[str, str]:
+    path = mistake.path or '""'
+    if len(path) > MOST_PATH_CHARACTERS:
+        path = f"{path[: MOST_PATH_CHARACTERS - 1]}…"
+    return {"path": path, "detail": mistake.detail}
+
+
 def _dumps(body: Any) -> str:
-    return json.dumps(body, ensure_ascii=False)
+    """JSON that can be sent. Messages may hold callers' names, and those half characters."""
+    return _HALF_CHARACTER.sub("\ufffd", json.dumps(body, ensure_ascii=False))

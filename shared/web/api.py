@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from shared.app import Baton
 from shared.core.definition import Chain
@@ -14,30 +12,32 @@ from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError, start
 from shared.storage.base import TooLargeError
-from shared.web.answer import Answer, ProblemError, json_answer
+from shared.web.answer import Answer, Mistake, ProblemError, json_answer
+from shared.web.bodies import start_parameters
+from shared.web.limits import (
+    CURSOR,
+    DEFAULT_LIMIT,
+    IDEMPOTENCY_KEY,
+    MOST_LISTED,
+    PLATFORM_QUERY,
+    RUN_RETRY_SECONDS,
+)
 from shared.web.views import chain_view, run_view
-
-MAX_BODY_BYTES = 262_144
-RUN_RETRY_SECONDS = "5"
-DEFAULT_LIMIT = 20
-MOST_LISTED = 100
-_KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_CURSOR = re.compile(r"r\.\d{13}\.[A-Za-z0-9_.\-]{1,100}")
-_PLATFORM_QUERY = frozenset({"code", "clientId"})  # function keys may come in the query
 
 
 def start_run(baton: Baton, chain_name: str, body: bytes, idempotency_key: str | None) -> Answer:
     """`POST /api/chains/{chain}/runs`."""
     chain = _chain(baton, chain_name)
-    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
+    if idempotency_key is not None and not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise ProblemError(400, "Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    parameters = _parameters(body)
+    parameters = start_parameters(body)
     trigger = Trigger(type="http", time=baton.world.now())
     cause = None if idempotency_key is None else f"key {idempotency_key}"
     try:
         run, _ = start(baton.world, chain, trigger, parameters, cause=cause)
     except BadParametersError as error:
-        raise ProblemError(400, "The parameters do not fit the chain.", errors=_errors(error.mistakes)) from error
+        mistakes = [_misfit(mistake) for mistake in error.mistakes]
+        raise ProblemError(400, "The parameters do not fit the chain.", errors=mistakes) from error
     except AlreadyRunningError as error:
         raise ProblemError(409, str(error), running=list(error.running)) from error
     except TooManyWaitingError as error:
@@ -96,57 +96,33 @@ def _chain(baton: Baton, name: str) -> Chain:
     return chain
 
 
-def _parameters(body: bytes) -> Mapping[str, Any]:
-    """The `parameters` of a start's body: nothing, or `{"parameters": {...}}`."""
-    if len(body) > MAX_BODY_BYTES:
-        raise ProblemError(413, f"The body is over {MAX_BODY_BYTES:,} bytes.")
-    if not body.strip():
-        return {}
-    try:
-        told = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ProblemError(400, f"The body is no JSON: {error}") from error
-    if not isinstance(told, dict):
-        raise ProblemError(400, 'The body must be a JSON object: {"parameters": {...}}.')
-    mistakes = [f"{name}: unknown; a start takes only 'parameters'" for name in told if name != "parameters"]
-    parameters = told.get("parameters", {})
-    if not isinstance(parameters, dict):
-        mistakes.append("parameters: must be an object")
-    if mistakes:
-        raise ProblemError(400, "The body does not fit.", errors=_errors(tuple(mistakes)))
-    return dict(parameters)
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is not JSON")
-
-
 def _list_query(query: Mapping[str, str]) -> tuple[RunStatus | None, int, str | None]:
     mistakes = [
-        f"{name}: unknown; there are chain, status, limit and cursor"
+        Mistake(name, "unknown; there are chain, status, limit and cursor")
         for name in query
-        if name not in {"chain", "status", "limit", "cursor"} | _PLATFORM_QUERY
+        if name not in {"chain", "status", "limit", "cursor"} | PLATFORM_QUERY
     ]
     chain = query.get("chain")
     if chain and not CHAIN_NAME.fullmatch(chain):
-        mistakes.append("chain: is not a chain's name")
+        mistakes.append(Mistake("chain", "is not a chain's name"))
     status = query.get("status") or None
     if status is not None and status not in set(RunStatus):
-        mistakes.append(f"status: {status!r} is none of {', '.join(RunStatus)}")
+        mistakes.append(Mistake("status", f"{status[:200]!r} is none of {', '.join(RunStatus)}"))
     limit = query.get("limit") or str(DEFAULT_LIMIT)
     if not re.fullmatch(r"[0-9]{1,4}", limit) or not 1 <= int(limit) <= MOST_LISTED:
-        mistakes.append(f"limit: must be a number from 1 to {MOST_LISTED}")
+        mistakes.append(Mistake("limit", f"must be a number from 1 to {MOST_LISTED}"))
     cursor = query.get("cursor") or None
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
-        mistakes.append("cursor: is not one that an earlier answer gave")
+    if cursor is not None and not CURSOR.fullmatch(cursor):
+        mistakes.append(Mistake("cursor", "is not one that an earlier answer gave"))
     if mistakes:
-        raise ProblemError(400, "The query does not fit.", errors=_errors(tuple(mistakes)))
+        raise ProblemError(400, "The query does not fit.", errors=mistakes)
     return (RunStatus(status) if status else None), int(limit), cursor
 
 
-def _errors(mistakes: tuple[str, ...]) -> list[dict[str, str]]:
-    split = [mistake.partition(": ") for mistake in mistakes]
-    return [{"path": path, "detail": detail} for path, _, detail in split]
+def _misfit(mistake: str) -> Mistake:
+    """Of `place: what is wrong`. Callers choose names, and so what stands in places."""
+    path, _, detail = mistake.rpartition(": ")
+    return Mistake(path, detail)
 
 
 def _run_answer(status: int, run: Run, headers: Mapping[str, str]) -> Answer:

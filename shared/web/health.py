@@ -20,21 +20,23 @@ def health(baton: Baton) -> Answer:
     connections = baton.chains_file.connections
     failing_looks = _failing_looks(baton)
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        checks = {name: pool.submit(_problems, baton, connection) for name, connection in connections.items()}
+        checks = {name: pool.submit(_checked, baton, connection) for name, connection in connections.items()}
     told = []
     for name, connection in connections.items():
-        problems = [*checks[name].result(), *failing_looks.get(name, ())]
-        told.append(_view(connection, problems, _warnings(baton, connection)))
+        problems, warnings = checks[name].result()
+        told.append(_view(connection, [*problems, *failing_looks.get(name, ())], warnings))
     well = all(item["status"] == "ok" for item in told)
     body = {"status": "ok" if well else "failing", "connections": told}
     return json_answer(200 if well else 503, body)
 
 
-def _problems(baton: Baton, connection: Connection) -> Sequence[Problem]:
+def _checked(baton: Baton, connection: Connection) -> tuple[Sequence[Problem], Sequence[Problem]]:
+    """What keeps the connection from working, and what works today and will not for long."""
     try:
-        return baton.world.services(connection).check(_definitions(baton, connection))
+        problems = baton.world.services(connection).check(_definitions(baton, connection))
+        return problems, baton.identities.of(connection.credential).warnings()
     except BatonError as error:
-        return [Problem(error.code, error.message)]
+        return [Problem(error.code, error.message)], ()
 
 
 def _definitions(baton: Baton, connection: Connection) -> list[StepDefinition]:
@@ -50,11 +52,6 @@ def _failing_looks(baton: Baton) -> dict[str, list[Problem]]:
             text = f"Running jobs cannot be looked at ({held.watch.failures} times in a row). {held.watch.error}"
             failing.setdefault(held.watch.place.connection.name, []).append(Problem("look_failed", text))
     return failing
-
-
-def _warnings(baton: Baton, connection: Connection) -> Sequence[Problem]:
-    """What works today, and will not for long."""
-    return baton.identities.of(connection.credential).warnings()
 
 
 def _view(connection: Connection, problems: Sequence[Problem], warnings: Sequence[Problem]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from shared.app import Baton
 from shared.core.definition import Connection
 from shared.core.errors import RefusedError, TryLaterError
 from shared.ports import History, JobQuery
-from shared.web.answer import Answer, ProblemError, json_answer
+from shared.web.answer import Answer, Mistake, ProblemError, json_answer
+from shared.web.limits import PLATFORM_QUERY
 from shared.web.views import job_view, time_view
 
 DEFAULT_SPAN = timedelta(days=1)
@@ -21,7 +22,6 @@ DEFAULT_LIMIT = 50
 MOST_LISTED = 100
 MOST_CURSOR = 8_000  # characters
 _STATUS_OF = {"bad_request": 400, "not_found": 404}
-_PLATFORM_QUERY = frozenset({"code", "clientId"})  # function keys may come in the query
 
 
 def list_jobs(baton: Baton, name: str, query: Mapping[str, str]) -> Answer:
@@ -65,7 +65,7 @@ class _Asked:
         self._history = history
         self._query = query
         self._now = now
-        self._mistakes: list[tuple[str, str]] = []
+        self._mistakes: list[Mistake] = []
 
     def job_query(self) -> JobQuery:
         """Raises ProblemError with every mistake."""
@@ -80,22 +80,23 @@ class _Asked:
             cursor=cursor,
         )
         if self._mistakes:
-            errors = [{"path": path, "detail": detail} for path, detail in self._mistakes]
-            raise ProblemError(400, "The query does not fit.", errors=errors)
+            raise ProblemError(400, "The query does not fit.", errors=self._mistakes)
         return asked
 
     def _unknown(self) -> None:
         known = ["after", "before", "status", self._history.narrowed_by, "limit", "cursor"]
         for name in self._query:
-            if name not in known and name not in _PLATFORM_QUERY:
-                self._mistakes.append((name, f"unknown; there are {', '.join(known)}"))
+            if name not in known and name not in PLATFORM_QUERY:
+                self._mistakes.append(Mistake(name, f"unknown; there are {', '.join(known)}"))
 
     def _span(self) -> tuple[datetime, datetime, None]:
         given = self._time("before")
         before = given or self._now + OPEN_END
         after = self._time("after") or (given or self._now) - DEFAULT_SPAN
         if after >= before:
-            self._mistakes.append(("after", "must be earlier than before, which is now where it is not given"))
+            self._mistakes.append(
+                Mistake("after", "must be earlier than before, which is now where it is not given")
+            )
         return after, before, None
 
     def _time(self, name: str) -> datetime | None:
@@ -104,7 +105,7 @@ class _Asked:
             return None
         time = _moment(text)
         if time is None:
-            self._mistakes.append((name, "must be a time with its zone, like 2026-11-21T05:30:00Z"))
+            self._mistakes.append(Mistake(name, "must be a time with its zone, like 2026-11-21T05:30:00Z"))
         return time
 
     def _from_cursor(self) -> tuple[datetime, datetime, str] | None:
@@ -118,14 +119,14 @@ class _Asked:
         except (ValueError, TypeError, RecursionError):
             span, token = (None, None), None
         if span[0] is None or span[1] is None or not isinstance(token, str):
-            self._mistakes.append(("cursor", "is not one that an earlier answer gave"))
+            self._mistakes.append(Mistake("cursor", "is not one that an earlier answer gave"))
             return None
         return span[0], span[1], token
 
     def _limit(self) -> int:
         text = self._query.get("limit") or str(DEFAULT_LIMIT)
         if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MOST_LISTED:
-            self._mistakes.append(("limit", f"must be a number from 1 to {MOST_LISTED}"))
+            self._mistakes.append(Mistake("limit", f"must be a number from 1 to {MOST_LISTED}"))
             return DEFAULT_LIMIT
         return int(text)
 
@@ -133,16 +134,16 @@ class _Asked:
         name = self._history.narrowed_by
         text = self._query.get(name) or None
         if text is None and self._history.required:
-            self._mistakes.append((name, "is required: the service has a history for each only"))
+            self._mistakes.append(Mistake(name, "is required: the service has a history for each only"))
         if text is not None and not re.fullmatch(self._history.form, text):
-            self._mistakes.append((name, "has the wrong form"))
+            self._mistakes.append(Mistake(name, "has the wrong form"))
         return text
 
     def _status(self) -> str | None:
         text = self._query.get("status") or None
         if text is not None and text not in self._history.statuses:
             words = ", ".join(self._history.statuses)
-            self._mistakes.append(("status", f"{text[:100]!r} is none of the service's words: {words}"))
+            self._mistakes.append(Mistake("status", f"{text[:100]!r} is none of the service's words: {words}"))
         return text
 
 

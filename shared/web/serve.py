@@ -9,7 +9,7 @@ from shared.chains_file import ChainsFileError
 from shared.relay.world import log
 from shared.settings import SettingsError
 from shared.storage.base import StorageError
-from shared.web.answer import Answer, ProblemError
+from shared.web.answer import Answer, Mistake, ProblemError
 
 _LATER = {"Retry-After": "10"}
 
@@ -22,7 +22,7 @@ def answered(call: Callable[[Baton], Answer]) -> Answer:
         return problem.answer()
     except ChainsFileError as error:
         log.error("action=chains_file_refused %s", error)
-        errors = [{"path": mistake.path, "detail": mistake.message} for mistake in error.mistakes]
+        errors = [Mistake(mistake.path, mistake.message) for mistake in error.mistakes]
         return ProblemError(503, "The chains file has mistakes.", errors=errors).answer()
     except SettingsError as error:
         log.error("action=settings_refused %s", error)

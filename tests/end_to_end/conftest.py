@@ -87,6 +87,13 @@ class HostProcess:
             return False
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 @pytest.fixture
 def azure() -> SimulatedAzure:
     """The sample world, several times as fast."""
@@ -111,9 +118,7 @@ def make_host(azure: SimulatedAzure, storage: str) -> Iterator[Callable[[], Host
         settings = {**server.settings(), "SUBSCRIPTION_ID": SUBSCRIPTION, "AzureWebJobsStorage": storage}
 
         def make() -> HostProcess:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                made.append(HostProcess(settings, free.getsockname()[1]))
+            made.append(HostProcess(settings, free_port()))
             return made[-1]
 
         yield make

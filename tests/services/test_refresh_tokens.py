@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from local.simulated_azure.entra import Application
 from local.simulated_azure.faults import Fault
 from shared.core.errors import RefusedError, TryLaterError
 from tests.services.identity_world import ADDRESS, ANALYST, CLIENT, SCOPE, TENANT, VAULT, Host, World
+from tests.simulation.luck import Luck
 from tests.simulation.scheduler import CrashError, Scheduler, Weather
 
 FABRIC = "https://api.fabric.microsoft.com/.default"
@@ -214,7 +214,7 @@ def test_a_hundred_renewals_by_two_hosts_at_the_same_moment_lose_nothing() -> No
 @pytest.mark.parametrize("seed", range(8))
 def test_a_hundred_renewals_survive_crashes_in_strict_mode(seed: int) -> None:
     """An older token dies when two renewals have followed it, and hosts die at any request."""
-    fleet = Fleet(random.Random(seed), Weather(crash=0.02, switch=0.5), renewals_kept=2)
+    fleet = Fleet(seed, Weather(crash=0.02, switch=0.5), renewals_kept=2)
     fleet.renew(times=75)
     assert fleet.refusals == []
     assert fleet.crashes > 0
@@ -225,8 +225,8 @@ def test_a_hundred_renewals_survive_crashes_in_strict_mode(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_hosts_that_freeze_for_hours_and_crash_lose_nothing_as_entra_is(seed: int) -> None:
     """Between any two requests the other host may renew many times; old tokens stay good."""
-    weather = Weather(crash=0.01, freeze=0.05, freeze_seconds=(60, 20_000), switch=0.5)
-    fleet = Fleet(random.Random(seed), weather, renewals_kept=None)
+    weather = Weather(crash=0.01, freeze=0.05, most_frozen_seconds=20_000, switch=0.5)
+    fleet = Fleet(seed, weather, renewals_kept=None)
     fleet.renew(times=75)
     assert fleet.refusals == []
     assert fleet.world.entra.redeemed >= 100
@@ -237,14 +237,14 @@ def test_hosts_that_freeze_for_hours_and_crash_lose_nothing_as_entra_is(seed: in
 class Fleet:
     """Two hosts that each want a token every hour, in one thread, interleaved at every request."""
 
-    random: random.Random
+    seed: int
     weather: Weather
     renewals_kept: int | None
     crashes: int = 0
     refusals: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.scheduler = Scheduler(self.random, self.weather)
+        self.scheduler = Scheduler(Luck(self.seed), weather=self.weather)
         self.world = World(application=Application(tenant=TENANT, client_id=CLIENT), now=self.scheduler.now())
         self.world.azure.identity.entra.clock = self.world.azure.key_vault.clock = self.scheduler.now
         signed_in(self.world, renewals_kept=self.renewals_kept)
@@ -274,7 +274,9 @@ class Fleet:
                 self.refusals.append(f"{self.scheduler.seconds}: {error}")
             self.left[index] -= 1
             if self.left[index]:
-                later = self.scheduler.seconds + 3_600 + self.random.choice((0, 0.01, 5))
+                later = (
+                    self.scheduler.seconds + 3_600 + (0, 0.01, 5)[self.scheduler.luck.one_of("the next token", 3)]
+                )
                 self.scheduler.at(later, lambda: self._next(index))
 
         self.scheduler.spawn("renew", index, work, ended)

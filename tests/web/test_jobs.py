@@ -15,6 +15,7 @@ import pytest
 from local.simulated_azure.faults import Fault
 from shared.app import Baton
 from shared.core.definition import Connection
+from shared.identity import Identities
 from shared.ports import Service
 from shared.settings import Settings
 from shared.web.answer import ProblemError
@@ -45,7 +46,7 @@ def ask(cloud: Cloud, tmp_path: Path) -> Ask:
         return services[connection.name]
 
     world = replace(SmallWorld().world, services=service_of, clock=lambda: cloud.now)
-    baton = Baton(settings=settings, world=world, root=tmp_path)
+    baton = Baton(settings=settings, world=world, root=tmp_path, identities=Identities(settings))
 
     def asked(name: str, **query: str) -> dict[str, Any]:
         answer = list_jobs(baton, name, query)
@@ -127,7 +128,7 @@ def test_all_that_is_wrong_with_a_query_is_told_at_once(ask: Ask) -> None:
     def wrong() -> None:
         ask("adf", after="yesterday", before="2026-11-21", status="done", limit="0", dataset="x", pipeline="a\nb")
 
-    told = {error["path"]: error["detail"] for error in refused(wrong, 400).errors}
+    told = {error.path: error.detail for error in refused(wrong, 400).errors}
     assert told.keys() == {"after", "before", "status", "limit", "dataset", "pipeline"}
     assert "Succeeded" in told["status"]
     assert "pipeline" in told["dataset"]
@@ -139,7 +140,7 @@ def test_all_that_is_wrong_with_a_query_is_told_at_once(ask: Ask) -> None:
 )
 def test_a_made_up_cursor_is_refused(ask: Ask, cursor: str) -> None:
     [error] = refused(lambda: ask("adf", cursor=cursor), 400).errors
-    assert error["path"] == "cursor"
+    assert error.path == "cursor"
 
 
 @pytest.mark.parametrize(("name", "more"), [("adf", {}), ("syn", {}), ("pbi", {"dataset": DATASET})])
@@ -154,15 +155,15 @@ def test_a_cursor_that_was_tampered_with_is_refused(ask: Ask, name: str, more: d
 def test_a_time_needs_a_zone_and_a_sane_year(ask: Ask, time: str) -> None:
     for name in ("after", "before"):
         [error] = refused(partial(ask, "adf", **{name: time}), 400).errors
-        assert (error["path"], "with its zone" in error["detail"]) == (name, True)
+        assert (error.path, "with its zone" in error.detail) == (name, True)
 
 
 def test_a_span_must_go_forward_and_a_model_must_be_named_by_its_id(ask: Ask) -> None:
     [error] = refused(lambda: ask("adf", after="2026-11-22T00:00:00Z"), 400).errors
-    assert error["path"] == "after"
+    assert error.path == "after"
     for more in ({}, {"dataset": "../../x"}):
         [error] = refused(partial(ask, "pbi", **more), 400).errors
-        assert error["path"] == "dataset"
+        assert error.path == "dataset"
 
 
 def test_a_connection_that_is_not_declared_is_answered_with_those_that_are(ask: Ask) -> None:

@@ -165,6 +165,7 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
     base = "http://127.0.0.1/api"
     message = json.dumps({"kind": "advance", "run": "sales-daily.20261121T053000123Z.aaaaaaaa"})
     requests = [
+        {"function": "openapi", "http": {"url": f"{base}/openapi.json"}},
         {"function": "list_chains", "http": {"url": f"{base}/chains"}},
         {"function": "get_run", "http": {"url": f"{base}/runs/nope", "params": {"id": "nope"}}},
         {"function": "tick", "timer": {}},
@@ -174,9 +175,11 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
     found = run_under_worker(python, tmp_path, ROOT, requests)
     assert found["error"] is None
     assert {function["name"] for function in found["functions"]} == {
-        "start_run", "get_run", "list_runs", "cancel_run", "list_chains", "list_jobs", "health", "tick", "work",
+        "start_run", "get_run", "list_runs", "cancel_run", "list_chains", "list_jobs", "health", "openapi", "tick",
+        "work",
     }  # fmt: skip
-    chains, missing, tick, work, poison = found["results"]
+    described, chains, missing, tick, work, poison = found["results"]
+    assert json.loads(described["http"]["body"])["openapi"] == "3.1.0"
     assert chains["http"]["status"] == 200, chains
     assert json.loads(chains["http"]["body"])["chains"][0]["name"] == "sales-daily"
     assert missing["http"]["status"] == 404, missing

@@ -26,3 +26,19 @@ def test_keys_sort_newest_first(first: int, second: int) -> None:
 @pytest.mark.parametrize("text", ["", "x", "../x", "a.b.c", "a.20261121T053000123Z.SHOUTING", "a/b", "a" * 5_000])
 def test_what_is_no_run_id_names_no_chain(text: str) -> None:
     assert chain_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "20261399T053000123Z",
+        "20261121T250000000Z",
+        "00000101T000000000Z",
+        "\u0662\u0660\u0662\u06661121T053000123Z",
+    ],
+)
+def test_digits_that_are_no_time_make_no_run_id(time: str) -> None:
+    text = f"sales.{time}.k7q2mx4h"
+    assert chain_of(text) is None
+    with pytest.raises(ValueError, match="is no run id"):
+        newest_first(text)

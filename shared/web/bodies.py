@@ -1,0 +1,62 @@
+"""Reading what callers send as JSON: exactly what it says, or an error that says where it is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shared.web.answer import Mistake, ProblemError
+from shared.web.limits import MAX_BODY_BYTES, MOST_DIGITS
+
+
+class UnusableError(ValueError):
+    """JSON that readers understand differently, or that no reader can keep."""
+
+
+def start_parameters(body: bytes) -> Mapping[str, Any]:
+    """The `parameters` of a start's body: nothing, or `{"parameters": {...}}`. Raises ProblemError."""
+    if len(body) > MAX_BODY_BYTES:
+        raise ProblemError(413, f"The body is over {MAX_BODY_BYTES:,} bytes.")
+    if not body.strip():
+        return {}
+    told = _parsed(body)
+    if not isinstance(told, dict):
+        raise ProblemError(400, 'The body must be a JSON object: {"parameters": {...}}.')
+    mistakes = [Mistake(name, "unknown; a start takes only 'parameters'") for name in told if name != "parameters"]
+    parameters = told.get("parameters", {})
+    if not isinstance(parameters, dict):
+        mistakes.append(Mistake("parameters", "must be an object"))
+    if mistakes:
+        raise ProblemError(400, "The body does not fit.", errors=mistakes)
+    return dict(parameters)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ProblemError(400, f"The body is not UTF-8: byte {error.start} begins no character.") from error
+    try:
+        return json.loads(text, parse_int=_whole, object_pairs_hook=_object)
+    except RecursionError as error:
+        raise ProblemError(400, "The body is nested too deep.") from error
+    except UnusableError as error:
+        raise ProblemError(400, f"The body cannot be used: {error}.") from error
+    except ValueError as error:
+        raise ProblemError(400, f"The body is no JSON: {error}") from error
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise UnusableError(f"it holds a number of {len(digits):,} digits; {MOST_DIGITS:,} are the most")
+    return int(digits)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in made if names.count(name) > 1)
+        raise UnusableError(f"the name {doubled[:200]!r} stands twice in one object")
+    return made

@@ -1,0 +1,236 @@
+"""`GET /api/openapi.json`: the HTTP API, described as OpenAPI 3.1. Tests hold it against what the code answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.core.run import RunStatus
+from shared.web import jobs
+from shared.web.answer import PROBLEM, Answer, json_answer
+from shared.web.limits import CURSOR, DEFAULT_LIMIT, IDEMPOTENCY_KEY, MAX_BODY_BYTES, MOST_LISTED
+from shared.web.schemas import CHAIN_PATTERN, RUN_ID_PATTERN, Schema, ref, schemas, text, words
+
+VERSION = "0.1.0"
+_JSON = "application/json"
+_SECONDS = {"type": "string", "pattern": "^[0-9]+$"}
+_RETRY = {"Retry-After": {"description": "Seconds to wait before the next call.", "schema": _SECONDS}}
+_LOCATION = {
+    "Location": {
+        "description": "Where the run is.",
+        "required": True,
+        "schema": text(pattern=RUN_ID_PATTERN.replace("^", "^/api/runs/", 1)),
+    }
+}
+_WHY = {
+    400: "Something in the call is wrong; `errors` has each mistake with its place.",
+    401: "The function key is missing or wrong.",
+    404: "There is nothing of that name.",
+    409: "Not in the state that this run, or this chain, is in.",
+    502: "The service refused to tell.",
+    413: "More than a run can carry.",
+    429: "Too many runs of this chain wait already.",
+    500: "A fault in Baton.",
+    503: "The settings or the chains file have mistakes, or storage does not work just now.",
+}
+
+
+def openapi() -> Answer:
+    """The document. It is there even when the settings or the chains file are broken."""
+    return json_answer(200, document())
+
+
+def document() -> dict[str, Any]:
+    """The whole document as plain data."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Baton",
+            "version": VERSION,
+            "description": "Starts chains of data jobs, watches them, and refreshes reports when they succeed.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"key_in_header": []}, {"key_in_query": []}],
+        "paths": paths(),
+        "components": {"schemas": schemas(), "securitySchemes": _security_schemes()},
+    }
+
+
+def paths() -> dict[str, Any]:
+    """Every path with its methods."""
+    return {
+        "/api/chains/{chain}/runs": {"post": _start_run()},
+        "/api/runs": {"get": _list_runs()},
+        "/api/runs/{id}": {"get": _get_run()},
+        "/api/runs/{id}/cancel": {"post": _cancel_run()},
+        "/api/chains": {"get": _list_chains()},
+        "/api/connections/{name}/jobs": {"get": _list_jobs()},
+        "/api/health": {"get": _health()},
+        "/api/openapi.json": {"get": _openapi()},
+    }
+
+
+def _start_run() -> Schema:
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key on the same chain gives the same run.",
+        "schema": text(pattern=f"^{IDEMPOTENCY_KEY.pattern}$"),
+    }
+    return {
+        "operationId": "start_run",
+        "summary": "Start a run of a chain",
+        "parameters": [_in_path("chain", CHAIN_PATTERN, "The name of a declared chain."), key],
+        "requestBody": {
+            "description": f"At most {MAX_BODY_BYTES:,} bytes of UTF-8. May be left out.",
+            "content": {_JSON: {"schema": ref("StartBody")}},
+        },
+        "responses": {
+            "202": {
+                **_run(
+                    "The run. Its first jobs have been started, or have failed.", _LOCATION | _required(_RETRY)
+                ),
+                "links": _links(),
+            },
+            **_problems(400, 404, 409, 413, 429),
+        },
+    }
+
+
+def _get_run() -> Schema:
+    return {
+        "operationId": "get_run",
+        "summary": "One run with its steps",
+        "parameters": [_run_id()],
+        "responses": {"200": _run("The run. `Retry-After` while it is running.", _RETRY), **_problems(404)},
+    }
+
+
+def _list_runs() -> Schema:
+    limit = {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": DEFAULT_LIMIT}
+    cursor = "Where an earlier answer left off. A page may be shorter than `limit` and still have one."
+    return {
+        "operationId": "list_runs",
+        "summary": "Runs, newest first",
+        "description": "An empty value in the query is as good as none. Names that are not listed are refused.",
+        "parameters": [
+            _in_query("chain", text(pattern=CHAIN_PATTERN), "Only runs of this chain."),
+            _in_query("status", words(RunStatus), "Only runs with this status."),
+            _in_query("limit", limit, "How many runs at most."),
+            _in_query("cursor", text(pattern=f"^{CURSOR.pattern}$"), cursor),
+        ],
+        "responses": {"200": _json("A page of runs.", "RunPage"), **_problems(400)},
+    }
+
+
+def _cancel_run() -> Schema:
+    return {
+        "operationId": "cancel_run",
+        "summary": "Stop a run: nothing further starts, and its jobs are cancelled",
+        "parameters": [_run_id()],
+        "responses": {
+            "202": {**_run("The run, being cancelled.", _LOCATION | _required(_RETRY)), "links": _links()},
+            **_problems(404, 409),
+        },
+    }
+
+
+def _list_chains() -> Schema:
+    return {
+        "operationId": "list_chains",
+        "summary": "What is declared, when it fires next, how it went last",
+        "responses": {"200": _json("All chains.", "Chains"), **_problems()},
+    }
+
+
+def _list_jobs() -> Schema:
+    limit = {"type": "integer", "minimum": 1, "maximum": jobs.MOST_LISTED, "default": jobs.DEFAULT_LIMIT}
+    moment = text(format="date-time")
+    narrowed = "One {}. Only at a connection of such a type; there it may be required."
+    return {
+        "operationId": "list_jobs",
+        "summary": "What ran at a connection, whoever started it, newest first",
+        "description": "Which of `pipeline`, `item` and `dataset` there is depends on the connection's type.",
+        "parameters": [
+            _in_path("name", CHAIN_PATTERN, "The name of a declared connection."),
+            _in_query("after", moment, "Jobs that changed after this time; a day before `before` without it."),
+            _in_query("before", moment, "Jobs that changed before this time; now without it."),
+            _in_query("status", text(), "In the service's own word."),
+            *(_in_query(name, text(), narrowed.format(name)) for name in ("pipeline", "item", "dataset")),
+            _in_query("limit", limit, "How many jobs at most."),
+            _in_query("cursor", text(), "Where an earlier answer left off."),
+        ],
+        "responses": {"200": _json("A page of jobs.", "JobPage"), **_problems(400, 404, 502)},
+    }
+
+
+def _health() -> Schema:
+    failing = _problem(503)
+    failing["description"] = f"A connection does not work. Or: {_WHY[503]}"
+    failing["content"] = {_JSON: {"schema": ref("Health")}, **failing["content"]}
+    return {
+        "operationId": "health",
+        "summary": "Whether every connection can do what the chains need, and why not",
+        "responses": {"200": _json("All is well.", "Health"), **_problems(), "503": failing},
+    }
+
+
+def _openapi() -> Schema:
+    described = {"description": "This document.", "content": {_JSON: {"schema": {"type": "object"}}}}
+    return {
+        "operationId": "openapi",
+        "summary": "This document",
+        "responses": {"200": described, "401": _refused()},
+    }
+
+
+def _in_path(name: str, pattern: str, description: str) -> Schema:
+    schema = text(pattern=pattern)
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+def _run_id() -> Schema:
+    return _in_path("id", RUN_ID_PATTERN, "A run's id, as a start or a list gave it.")
+
+
+def _in_query(name: str, schema: Schema, description: str) -> Schema:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _json(description: str, schema: str) -> Schema:
+    return {"description": description, "content": {_JSON: {"schema": ref(schema)}}}
+
+
+def _run(description: str, headers: Schema) -> Schema:
+    return {**_json(description, "Run"), "headers": headers}
+
+
+def _problems(*statuses: int) -> Schema:
+    """These, and those that any call may answer."""
+    some = {str(status): _problem(status) for status in sorted({*statuses, 500, 503})}
+    return {**some, "401": _refused()}
+
+
+def _problem(status: int) -> Schema:
+    headers = {"headers": _RETRY} if status in (429, 503) else {}
+    return {"description": _WHY[status], "content": {PROBLEM: {"schema": ref("Problem")}}, **headers}
+
+
+def _refused() -> Schema:
+    """The platform asks for the key, and says nothing more."""
+    return {"description": _WHY[401]}
+
+
+def _required(headers: dict[str, Schema]) -> dict[str, Schema]:
+    return {name: {**header, "required": True} for name, header in headers.items()}
+
+
+def _links() -> Schema:
+    parameters = {"id": "$response.body#/id"}
+    return {name: {"operationId": name, "parameters": parameters} for name in ("get_run", "cancel_run")}
+
+
+def _security_schemes() -> Schema:
+    return {
+        "key_in_header": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
+        "key_in_query": {"type": "apiKey", "in": "query", "name": "code"},
+    }

@@ -1,0 +1,191 @@
+"""What the HTTP API takes and gives, as JSON Schemas. Statuses, types and limits come from the code itself."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, get_args
+
+from shared.core.definition import ConnectionType, Overlap
+from shared.core.ids import CHAIN_NAME
+from shared.core.run import RunStatus, StepStatus, TriggerType
+
+Schema = dict[str, Any]
+
+CHAIN_PATTERN = f"^{CHAIN_NAME.pattern}$"
+RUN_ID_PATTERN = f"^{CHAIN_NAME.pattern}\\.[0-9]{{8}}T[0-9]{{9}}Z\\.[a-z2-7]{{8}}$"
+TIME_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+
+
+def text(description: str | None = None, **more: Any) -> Schema:
+    return {"type": "string", **({"description": description} if description else {}), **more}
+
+
+def words(kind: type[StrEnum]) -> Schema:
+    """A text that is one of the enum's values."""
+    return {"type": "string", "enum": [str(word) for word in kind]}
+
+
+def literals(kind: Any) -> Schema:
+    """A text that is one of a Literal's."""
+    return {"type": "string", "enum": list(get_args(kind))}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def nullable(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def listed(schema: Schema, **more: Any) -> Schema:
+    return {"type": "array", "items": schema, **more}
+
+
+def record(properties: dict[str, Schema], *, optional: tuple[str, ...] = (), **more: Any) -> Schema:
+    """An object with all of these properties, but for the optional ones."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, **more}
+
+
+def schemas() -> dict[str, Schema]:
+    """Every named schema of the document."""
+    return {
+        **_of_runs(),
+        **_of_chains(),
+        **_of_jobs(),
+        **_of_health(),
+        "Problem": _problem(),
+        "StartBody": _start_body(),
+    }
+
+
+def _of_runs() -> dict[str, Schema]:
+    run = {
+        "id": ref("RunId"),
+        "chain": ref("ChainName"),
+        "status": ref("RunStatus"),
+        "trigger": ref("Trigger"),
+        "parameters": {"type": "object", "description": "What was said at the start, over the chain's defaults."},
+        "created_at": ref("Time"),
+        "finished_at": nullable(ref("Time")),
+        "cancel_requested_at": nullable(ref("Time")),
+        "error": nullable(ref("Error")),
+        "steps": listed(ref("Step"), description="In the order of the chains file.", minItems=1),
+    }
+    trigger = {"type": literals(TriggerType), "time": ref("Time"), "missed": listed(ref("Time"), minItems=1)}
+    page = {
+        "runs": listed(ref("Run")),
+        "cursor": nullable(text("Continues the list as `cursor`. Null at its end.")),
+    }
+    return {
+        "Time": text("UTC, RFC 3339, to the millisecond.", format="date-time", pattern=TIME_PATTERN),
+        "RunId": text("It names the chain and the time.", pattern=RUN_ID_PATTERN),
+        "ChainName": text(pattern=CHAIN_PATTERN),
+        "RunStatus": words(RunStatus),
+        "Error": record({"code": text("A stable word."), "message": text("A sentence for people.")}),
+        "Trigger": record(trigger, optional=("missed",), description="What started the run."),
+        "Step": _step(),
+        "Run": record(run, description="One execution of a chain."),
+        "RunPage": record(page),
+    }
+
+
+def _step() -> Schema:
+    job = {"id": text(), "status": text("In the service's own word."), "link": text("Where people see the job.")}
+    step = {
+        "name": text(pattern=CHAIN_PATTERN),
+        "status": words(StepStatus),
+        "connection": text(pattern=CHAIN_PATTERN),
+        "attempt": {"type": "integer", "minimum": 1},
+        "job": nullable(record(job)),
+        "started_at": nullable(ref("Time")),
+        "finished_at": nullable(ref("Time")),
+        "output": {"description": "What the job returned: any JSON. Null until then."},
+        "error": nullable(ref("Error")),
+    }
+    return record(step, description="A step within a run, with the job of its last attempt.")
+
+
+def _of_chains() -> dict[str, Schema]:
+    parameter = {
+        "required": {"type": "boolean", "description": "Whether whoever starts a run must say it."},
+        "default": {"description": "Any JSON; only of a parameter that is not required."},
+    }
+    last_run = {
+        "id": ref("RunId"),
+        "status": ref("RunStatus"),
+        "created_at": ref("Time"),
+        "finished_at": nullable(ref("Time")),
+    }
+    step = {
+        "name": text(pattern=CHAIN_PATTERN),
+        "connection": text(pattern=CHAIN_PATTERN),
+        "after": listed(text(pattern=CHAIN_PATTERN)),
+    }
+    chain = {
+        "name": ref("ChainName"),
+        "description": nullable(text()),
+        "schedule": nullable(record({"cron": text(), "time_zone": text()})),
+        "next_times": listed(ref("Time"), description="When its schedule fires next. Empty without one."),
+        "max_running": nullable({"type": "integer", "minimum": 1}),
+        "overlap": literals(Overlap),
+        "parameters": {"type": "object", "additionalProperties": record(parameter, optional=("default",))},
+        "steps": listed(record(step), minItems=1),
+        "last_run": nullable(record(last_run)),
+    }
+    return {"Chain": record(chain), "Chains": record({"chains": listed(ref("Chain"))})}
+
+
+def _of_jobs() -> dict[str, Schema]:
+    job = {
+        "id": text(),
+        "status": text("In the service's own word."),
+        "what": text("The pipeline, item or semantic model."),
+        "started_at": nullable(ref("Time")),
+        "ended_at": nullable(ref("Time")),
+        "invoked_by": nullable(text()),
+        "parameters": {"type": "object"},
+        "error": nullable(ref("Error")),
+        "link": text("Where people see the job."),
+    }
+    page = {
+        "connection": text(),
+        "after": ref("Time"),
+        "before": ref("Time"),
+        "jobs": listed(record(job)),
+        "cursor": nullable(text("Continues the list as `cursor`. Null at its end.")),
+    }
+    return {"JobPage": record(page)}
+
+
+def _of_health() -> dict[str, Schema]:
+    status = {"type": "string", "enum": ["ok", "failing"]}
+    problem = {"code": text("A stable word."), "message": text("What is wrong, and what to do.")}
+    connection = {
+        "name": text(),
+        "type": literals(ConnectionType),
+        "status": status,
+        "problems": listed(record(problem), description="Empty when its status is ok."),
+        "warnings": listed(record(problem), description="What works today, and will not for long."),
+    }
+    return {"Health": record({"status": status, "connections": listed(record(connection))})}
+
+
+def _problem() -> Schema:
+    error = {"path": text("The place of the mistake, such as `parameters.region`."), "detail": text()}
+    members = {
+        "type": text(),
+        "title": text(),
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": text("What is wrong, and what to do."),
+        "errors": listed(record(error), description="Every single mistake.", minItems=1),
+        "running": listed(ref("RunId"), description="The runs under way that kept another from starting."),
+    }
+    return record(members, optional=("errors", "running"), description="An error, as RFC 9457 has it.")
+
+
+def _start_body() -> Schema:
+    told = "Those that the chain declares, by name; `GET /api/chains` lists them. Any JSON is a value."
+    parameters = {"type": "object", "description": told}
+    return record({"parameters": parameters}, optional=("parameters",), additionalProperties=False)
