@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     key.set_defaults(act=_key)
     check = commands.add_parser("check", help="check the chains file")
     check.set_defaults(act=_check)
+    _add_grant(commands.add_parser("grant", help="give the app's identity its place in workspaces"))
     told = parser.parse_args(arguments)
     act: Callable[[argparse.Namespace], int] = told.act
     return act(told)
@@ -77,6 +78,13 @@ def _check(told: argparse.Namespace) -> int:  # noqa: ARG001
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _add_grant(parser: argparse.ArgumentParser) -> None:
+    from local.grant_command import add_command, grant_command
+
+    add_command(parser)
+    parser.set_defaults(act=lambda told: grant_command(told, ROOT))
 
 
 def _report(mapping: Mapping[str, str]) -> int:

@@ -14,9 +14,11 @@ from local.simulated_azure.faults import Faults
 from local.simulated_azure.identity import Identity
 from local.simulated_azure.messages import Request, Response, problem
 from local.simulated_azure.power_bi import PowerBi
+from local.simulated_azure.workspaces import GroupUsers, RoleAssignments
 
 RESOURCE_MANAGER = "https://management.azure.com"
 POWER_BI = "https://analysis.windows.net/powerbi/api"
+FABRIC = "https://api.fabric.microsoft.com"
 
 
 class SimulatedAzure:
@@ -29,6 +31,8 @@ class SimulatedAzure:
         self.identity = Identity(clock)
         self.data_factory = DataFactory(clock, self._fresh_id, self.faults)
         self.power_bi = PowerBi(clock, self._fresh_id, self.faults)
+        self.group_users = GroupUsers()
+        self.role_assignments = RoleAssignments()
         self.calls: Counter[str] = Counter()
 
     def handle(self, request: Request) -> Response:
@@ -49,7 +53,12 @@ class SimulatedAzure:
         return own
 
     def _routed(self, request: Request) -> tuple[str, Callable[[], Response]]:
-        for service, audience in ((self.data_factory, RESOURCE_MANAGER), (self.power_bi, POWER_BI)):
+        for service, audience in (
+            (self.group_users, POWER_BI),  # before the services whose paths theirs are part of
+            (self.role_assignments, FABRIC),
+            (self.data_factory, RESOURCE_MANAGER),
+            (self.power_bi, POWER_BI),
+        ):
             found = service.handle(request)
             if found is not None:
                 return self._guarded(request, audience, *found)
