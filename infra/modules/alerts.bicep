@@ -25,7 +25,7 @@ var rules = [
     title: 'Runs failed'
     description: 'A run of a chain ended as failed. Its steps say why: GET /api/runs/{id}.'
     severity: 2
-    query: 'traces | where message startswith "action=transition " and message has "to=failed" and message !has "step="'
+    query: 'traces | where message startswith "action=transition " and message contains " to=failed" and message !contains " step="'
   }
   {
     key: 'errors'
@@ -39,7 +39,7 @@ var rules = [
     title: 'Messages are poisoned'
     description: 'A work message failed five times and was moved to baton-work-poison. The run goes on when the timer finds it.'
     severity: 1
-    query: 'traces | where message has "baton-work-poison"'
+    query: 'traces | where message contains "baton-work-poison"'
   }
   {
     key: 'no-heartbeat'

@@ -1,8 +1,6 @@
 // A vault for the secrets of credentials in chains.yaml. App settings refer to them; the app may read, and nothing else.
 
 @description('The name of the vault.')
-@minLength(3)
-@maxLength(24)
 param name string
 
 @description('Where the vault is.')

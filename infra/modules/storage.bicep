@@ -1,8 +1,6 @@
 // The storage account of the Functions host and of Baton's state. No shared key opens it.
 
 @description('The name of the account.')
-@minLength(3)
-@maxLength(24)
 param name string
 
 @description('Where the account is.')
