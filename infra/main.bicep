@@ -2,16 +2,11 @@
 // Nothing here holds a key: every connection is made with one user-assigned identity.
 targetScope = 'resourceGroup'
 
-@description('Data factories that Baton runs pipelines in, by resource group.')
-@export()
+// The subscription is the one deployed to unless it is given.
+@description('Data factories of one resource group.')
 type factoryGroup = {
-  @description('The resource group that holds the factories.')
   resourceGroup: string
-
-  @description('Its subscription. Without: the one deployed to.')
   subscriptionId: string?
-
-  @description('The names of the factories.')
   factories: string[]
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import re
 import sys
@@ -37,6 +38,7 @@ _IDENTITY_HELP = "object id of the app's identity: `azd env get-value BATON_IDEN
 
 def grant_command(told: argparse.Namespace, root: Path) -> int:
     """0 when all that could be done was done, or would be."""
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # what fails is said once, with its place
     try:
         mapping = app_settings(root, os.environ)
         settings = Settings.from_mapping(mapping)

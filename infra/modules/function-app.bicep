@@ -63,6 +63,11 @@ var ownSettings = {
   CHAINS_FILE: 'chains.yaml'
 }
 var allSettings = union(appSettings, ownSettings)
+var warmHttp = {
+  name: 'http'
+  instanceCount: alwaysReadyHttpInstances
+}
+var allowedCallers = { allowedApplications: entraAllowedApplications }
 
 resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' existing = {
   name: storageName
@@ -121,14 +126,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
-        alwaysReady: alwaysReadyHttpInstances == 0
-          ? []
-          : [
-              {
-                name: 'http'
-                instanceCount: alwaysReadyHttpInstances
-              }
-            ]
+        alwaysReady: alwaysReadyHttpInstances == 0 ? [] : [warmHttp]
         triggers: {
           http: { perInstanceConcurrency: httpConcurrency }
         }
@@ -169,9 +167,7 @@ resource auth 'Microsoft.Web/sites/config@2024-04-01' = if (!empty(entraClientId
         }
         validation: {
           allowedAudiences: [entraClientId, 'api://${entraClientId}']
-          defaultAuthorizationPolicy: empty(entraAllowedApplications)
-            ? {}
-            : { allowedApplications: entraAllowedApplications }
+          defaultAuthorizationPolicy: empty(entraAllowedApplications) ? {} : allowedCallers
         }
       }
     }
