@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     login.add_argument("credential", help="its name in the chains file")
     login.add_argument("--browser", action="store_true", help="with this machine's browser, not a device code")
     login.set_defaults(act=_login)
+    _add_grant(commands.add_parser("grant", help="give the app's identity its place in workspaces"))
     told = parser.parse_args(arguments)
     act: Callable[[argparse.Namespace], int] = told.act
     return act(told)
@@ -101,6 +102,13 @@ def _login(told: argparse.Namespace) -> int:
         return 1
     identities = Identities(settings, requests.Session())
     return login(told.credential, file, settings, identities, browser=told.browser)
+
+
+def _add_grant(parser: argparse.ArgumentParser) -> None:
+    from local.grant_command import add_command, grant_command
+
+    add_command(parser)
+    parser.set_defaults(act=lambda told: grant_command(told, ROOT))
 
 
 def _report(mapping: Mapping[str, str]) -> int:

@@ -23,6 +23,9 @@ from local.simulated_azure.messages import Request, Response
 from local.simulated_azure.synapse import workspace_and_path
 
 SPECS = Path(__file__).resolve().parent.parent.parent / "shared" / "reference" / "specs"
+_MEMBERS = re.compile(
+    r"/roleAssignments(/[^/]+)?$|/groups/[^/]+/users$"
+)  # of workspaces: in none of the documents
 _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _UNZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 
@@ -112,7 +115,7 @@ def _documented_path(request: Request) -> tuple[str, str] | None:
         ("/v1.0/myorg/", "power-bi-refresh.json", ""),
         ("/v1/workspaces", "fabric-jobs.json", "/v1"),
     ):
-        if request.path.startswith(prefix):
+        if request.path.startswith(prefix) and not _MEMBERS.search(request.path):
             return document, request.path.removeprefix(base)
     return None
 

@@ -104,7 +104,7 @@ def _handler(azure: SimulatedAzure) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(told.body)
 
-        do_GET = do_POST = do_DELETE = do_PUT = _serve  # noqa: N815
+        do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = _serve  # noqa: N815
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Quiet: what happened is asked for through the control calls."""

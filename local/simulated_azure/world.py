@@ -19,6 +19,7 @@ from local.simulated_azure.key_vault import KeyVault
 from local.simulated_azure.messages import Request, Response, problem
 from local.simulated_azure.power_bi import PowerBi
 from local.simulated_azure.synapse import Synapse
+from local.simulated_azure.workspaces import GroupUsers, RoleAssignments
 
 RESOURCE_MANAGER = "https://management.azure.com"
 POWER_BI = "https://analysis.windows.net/powerbi/api"
@@ -43,6 +44,8 @@ class SimulatedAzure:
         self.power_bi = PowerBi(clock, self._fresh_id, self.faults)
         self.synapse = Synapse(clock, self._fresh_id, self.faults)
         self.fabric = Fabric(clock, self._fresh_id, self.faults)
+        self.group_users = GroupUsers()
+        self.role_assignments = RoleAssignments()
         self.calls: Counter[str] = Counter()
 
     def handle(self, request: Request) -> Response:
@@ -73,6 +76,8 @@ class SimulatedAzure:
 
     def _routed(self, request: Request) -> tuple[str, Callable[[], Response]]:
         for service, audience in (
+            (self.group_users, POWER_BI),  # before the services whose paths theirs are part of
+            (self.role_assignments, FABRIC),
             (self.synapse, SYNAPSE),  # first: it is known by its host
             (self.data_factory, RESOURCE_MANAGER),
             (self.power_bi, POWER_BI),
