@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.app import Baton
 from shared.chains_file import ChainsFileError
+from shared.core.definition import Chain
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
 from shared.relay.tick import tick
@@ -22,9 +23,9 @@ def on_message(baton: Baton, body: str) -> None:
 
 def on_tick(baton: Baton) -> None:
     """A broken chains file stops the schedules, and says so; runs under way are looked after all the same."""
+    chains: tuple[Chain, ...] | None = None
     try:
         chains = tuple(baton.chains_file.chains.values())
     except ChainsFileError as error:
         log.error("action=chains_file_refused %s", error)
-        chains = ()
     tick(baton.world, chains)

@@ -23,9 +23,7 @@ from local.simulated_azure.messages import Request, Response
 from local.simulated_azure.synapse import workspace_and_path
 
 SPECS = Path(__file__).resolve().parent.parent.parent / "shared" / "reference" / "specs"
-_MEMBERS = re.compile(
-    r"/roleAssignments(/[^/]+)?$|/groups/[^/]+/users$"
-)  # in no document
+_MEMBERS = re.compile(r"/roleAssignments(/[^/]+)?$|/groups/[^/]+/users$")  # in no document
 _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _UNZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 

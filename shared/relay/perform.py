@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared.core.apply import call_ends, grace_ends
 from shared.core.decide import Effect, FindJob, StartJob, StopJob, correlation_of, ready_at
@@ -23,12 +23,14 @@ from shared.core.facts import (
 from shared.core.pace import SHORTEST_SECONDS, seconds_to_next_look, usual_seconds
 from shared.core.pace import Waiting as WaitingJob
 from shared.core.run import Error, Intent, Job, Run, Step
+from shared.core.timing import Patience
 from shared.ports import Order, WatchedJob
 from shared.relay.watching import ensure_watch
 from shared.relay.world import World, say
 from shared.store.places import place_key
 
-# What began well before the intent is hardly ours: it is taken only when nothing nearer has shown up in time.
+# What began well before the intent, or well after its call, is hardly ours: it is taken only when nothing nearer
+# has shown up in time. Clocks may differ by as much as FAR.
 NEAR = timedelta(seconds=2)
 FAR = timedelta(seconds=30)
 
@@ -71,9 +73,7 @@ def _start(world: World, run: Run, step: Step) -> Fact:
 def _find(world: World, run: Run, step: Step) -> Fact:
     intent = _intent(step)
     looked_at = world.now()
-    last = looked_at >= grace_ends(intent, world.patience)
-    latest_at = call_ends(intent, world.patience) + FAR
-    order = replace(_order(run, step, intent), clocks_differ=FAR if last else NEAR, latest_at=latest_at)
+    order = _wanted(_order(run, step, intent), intent, looked_at, world.patience)
     try:
         found = world.service_of(order.definition).find_started(order)
     except (RefusedError, TryLaterError) as error:
@@ -86,6 +86,14 @@ def _find(world: World, run: Run, step: Step) -> Fact:
             say("job_adopted", run=run.id, step=step.name, attempt=step.attempt, job=job.id)
             return Started(step=step.name, intent=intent.id, job=job)
     return NotFound(step=step.name, intent=intent.id, looked_at=looked_at)
+
+
+def _wanted(order: Order, intent: Intent, looked_at: datetime, patience: Patience) -> Order:
+    """The order with when its job may have begun: near its call, and in the last look as far as can be."""
+    if looked_at >= grace_ends(intent, patience):
+        return replace(order, clocks_differ=FAR, latest_at=call_ends(intent, patience) + FAR)
+    left_at = intent.unclear_at or intent.at + timedelta(seconds=patience.fence_seconds)
+    return replace(order, clocks_differ=NEAR, latest_at=left_at + NEAR)
 
 
 def _stop(world: World, run: Run, step: Step) -> Fact:

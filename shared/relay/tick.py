@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -22,16 +22,23 @@ from shared.store.schedules import Progress
 T = TypeVar("T")
 MOST_REVIVED = 500  # runs that one tick looks at; the rest are still due at the next
 REVISIT = timedelta(minutes=30)  # a run under way is looked at this often, though nothing is due
+FORGOTTEN = timedelta(minutes=15)  # a schedule that was away for longer, and comes back, is a new one
 NEVER_CREATED = timedelta(minutes=10)  # an announced run that has not appeared by then never will
 
 
-def tick(world: World, chains: Iterable[Chain]) -> None:
-    """One look at the clock, at the runs under way and at the watches."""
-    progress = world.schedules.progress()
-    scheduled = [chain for chain in chains if chain.schedule is not None]
-    _each("schedule", scheduled, lambda chain: _fire(world, chain, progress.get(chain.name)))
+def tick(world: World, chains: Sequence[Chain] | None) -> None:
+    """One look at the clock, at the runs under way and at the watches. None: what is declared is not known."""
+    if chains is not None:
+        _keep_schedules(world, {chain.name: chain for chain in chains if chain.schedule is not None})
     _each("run", _overdue(world), lambda pointer: _revive(world, pointer))
     _each("watch", world.places.watches(), lambda held: tend_watch(world, held))
+
+
+def _keep_schedules(world: World, scheduled: Mapping[str, Chain]) -> None:
+    progress = world.schedules.progress()
+    _each("schedule", scheduled.values(), lambda chain: _fire(world, chain, progress.get(chain.name)))
+    gone = [one for one in progress.values() if one.chain not in scheduled and one.absent_since is None]
+    _each("schedule", gone, lambda one: world.schedules.save(replace(one, absent_since=world.now())))
 
 
 def _each(what: str, items: Iterable[T], act: Callable[[T], object]) -> None:
@@ -46,17 +53,25 @@ def _each(what: str, items: Iterable[T], act: Callable[[T], object]) -> None:
 def _fire(world: World, chain: Chain, progress: Progress | None) -> None:
     """Runs the latest time that is due, and reports the earlier ones as missed.
 
-    A schedule that is new, or has changed, counts from now on.
+    A new schedule counts from now on. A changed one does too, but what was due by the one before is still run:
+    while a deploy is under way, ticks with the old file and the new take turns.
     """
     assert chain.schedule is not None
     now = world.now()
-    if progress is None or progress.schedule != chain.schedule:
+    if progress is None or (progress.absent_since is not None and progress.absent_since + FORGOTTEN < now):
         etag = progress.etag if progress else ""
         world.schedules.save(Progress(chain.name, chain.schedule, now, etag))
         return
-    due = due_times(chain.schedule, progress.done_until, now)
-    if not due:
-        return
+    due = due_times(progress.schedule, progress.done_until, now)
+    if due:
+        _run_latest(world, chain, due)
+    done_until = now if progress.schedule != chain.schedule else max(due, default=progress.done_until)
+    kept = replace(progress, schedule=chain.schedule, done_until=done_until, absent_since=None)
+    if kept != progress:
+        world.schedules.save(kept)
+
+
+def _run_latest(world: World, chain: Chain, due: Sequence[datetime]) -> None:
     *earlier, latest = due
     missed = [time for time in earlier if world.runs.run_of(chain.name, scheduled_cause(time)) is None]
     if missed:
@@ -66,7 +81,6 @@ def _fire(world: World, chain: Chain, progress: Progress | None) -> None:
         start(world, chain, trigger, {}, cause=scheduled_cause(latest), inline=False)
     except BusyError as error:
         say("schedule_skipped", level=logging.WARNING, chain=chain.name, time=latest, why=error)
-    world.schedules.save(replace(progress, done_until=latest))
 
 
 def scheduled_cause(time: datetime) -> str:

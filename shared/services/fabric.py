@@ -68,7 +68,7 @@ class Fabric:
         earliest = order.intended_at - order.clocks_differ
         if order.ready_at is not None:  # one that began before the data was ready is never ours
             earliest = max(earliest, order.ready_at)
-        entries = [entry for entry in self._entries(item) if _could_be(entry, definition.job_type, earliest)]
+        entries = [entry for entry in self._entries(item) if _could_be(entry, order, earliest)]
         entries.sort(key=lambda entry: abs(_began(entry) - order.intended_at))
         return [self._job(definition, item, entry["id"].lower(), str(entry["status"])) for entry in entries]
 
@@ -190,7 +190,7 @@ def _scope(definition: StepDefinition) -> str:
     return scope_of(definition.item or "", definition.job_type or "")
 
 
-def _could_be(entry: Mapping[str, Any], job_type: str | None, earliest: datetime) -> bool:
+def _could_be(entry: Mapping[str, Any], order: Order, earliest: datetime) -> bool:
     """Whether a start call may have made this instance. The list shows no parameters and no caller.
 
     One that has not begun has no beginning to compare; whoever asked for it, it will begin after the intent.
@@ -198,9 +198,12 @@ def _could_be(entry: Mapping[str, Any], job_type: str | None, earliest: datetime
     status = text_of(entry.get("status"))
     if not text_of(entry.get("id")) or status is None or entry.get("invokeType") == "Scheduled":
         return False
-    if time_of(entry.get("startTimeUtc")) is None and status != "NotStarted":
+    began_at = time_of(entry.get("startTimeUtc"))
+    if began_at is None and status != "NotStarted":
         return False
-    return _same_job_type(job_type, entry.get("jobType")) and _began(entry) >= earliest
+    if not _same_job_type(order.definition.job_type, entry.get("jobType")):
+        return False
+    return earliest <= _began(entry) and (began_at is None or began_at <= (order.latest_at or began_at))
 
 
 def _same_job_type(asked: str | None, shown: Any) -> bool:

@@ -15,12 +15,16 @@ SCHEDULES = "schedules"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """All times up to `done_until` have had their run, or were reported as missed or skipped."""
+    """All times up to `done_until` have had their run, or were reported as missed or skipped.
+
+    `absent_since`: from when on no chain of that name has declared a schedule.
+    """
 
     chain: str
     schedule: Schedule
     done_until: datetime
     etag: str = ""  # "" when there is no row yet
+    absent_since: datetime | None = None
 
 
 class ScheduleStore:
@@ -40,6 +44,8 @@ class ScheduleStore:
             "time_zone": progress.schedule.time_zone,
             "done_until": progress.done_until.isoformat(),
         }
+        if progress.absent_since is not None:
+            stored["absent_since"] = progress.absent_since.isoformat()
         row = Row(SCHEDULES, progress.chain, json.dumps(stored), progress.etag)
         return self._table.write([Replace(row) if progress.etag else Insert(row)]) is not None
 
@@ -47,4 +53,11 @@ class ScheduleStore:
 def _progress(row: Row) -> Progress:
     stored = json.loads(row.data)
     schedule = Schedule(cron=stored["cron"], time_zone=stored["time_zone"])
-    return Progress(row.key, schedule, datetime.fromisoformat(stored["done_until"]), row.etag)
+    absent = stored.get("absent_since")
+    return Progress(
+        chain=row.key,
+        schedule=schedule,
+        done_until=datetime.fromisoformat(stored["done_until"]),
+        etag=row.etag,
+        absent_since=absent and datetime.fromisoformat(absent),
+    )

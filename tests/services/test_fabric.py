@@ -207,6 +207,15 @@ def test_a_job_that_began_before_the_data_was_ready_is_never_taken_for_ours(worl
     assert world.service.find_started(order) == []
 
 
+def test_a_job_that_began_long_after_the_call_had_ended_is_another_steps(world: World) -> None:
+    world.cloud.wait(116)
+    theirs = world.theirs(world.notebook, "RunNotebook")
+    world.cloud.wait(5)
+    assert world.service.find_started(order_of(STEP, {}, latest_at=T0 + timedelta(seconds=90))) == []
+    [job] = world.service.find_started(order_of(STEP, {}, latest_at=T0 + timedelta(seconds=120)))
+    assert job.id == theirs.id
+
+
 def test_another_job_type_of_the_same_item_is_not_ours(world: World) -> None:
     lakehouse = world.cloud.azure.fabric.item(WORKSPACE, Item(ENDPOINT, "Lake", "Lakehouse"))
     world.theirs(lakehouse, "RefreshMaterializedLakeViews")

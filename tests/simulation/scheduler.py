@@ -119,6 +119,10 @@ class Scheduler:
         self._doomed = instance
         self._bury()
 
+    def is_idle(self) -> bool:
+        """Whether no call is under way, not even a frozen one."""
+        return not self._calls
+
     def current_task(self) -> greenlet:
         """What stands for the call under way."""
         return getcurrent()

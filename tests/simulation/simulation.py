@@ -167,12 +167,7 @@ class Simulation:
 
     def _minute(self) -> None:
         """The timer: on time, missed, or twice."""
-        if not self.luck.strikes("a tick is missed", self.bad(0.1)):
-            self._tick()
-            if self.luck.strikes("a tick is doubled", self.bad(0.1)):
-                self._tick()
-        self.scheduler.after(60, self._minute)
-        peace = self.scheduler.seconds > self.bad_until + PEACE_SECONDS
+        peace = self.scheduler.seconds > self.bad_until + PEACE_SECONDS and self.scheduler.is_idle()
         if (
             peace
             and self._quiet_at is None
@@ -180,6 +175,11 @@ class Simulation:
             and not list(RunStore(self.table).pointers())
         ):
             self._quiet_at = self.scheduler.seconds + 150  # idle watches are dropped meanwhile
+        if not self.luck.strikes("a tick is missed", self.bad(0.1)):
+            self._tick()
+            if self.luck.strikes("a tick is doubled", self.bad(0.1)):
+                self._tick()
+        self.scheduler.after(60, self._minute)
 
     def _tick(self) -> None:
         def ended(error: BaseException | None) -> None:

@@ -42,6 +42,7 @@ class FakeService:
     start_fails_after: list[BatonError] = field(default_factory=list)
     observe_fails: list[BatonError] = field(default_factory=list)
     looks: int = 0
+    wanted: list[Order] = field(default_factory=list)
     same_id: str | None = None
 
     def place(self, definition: StepDefinition) -> Place:
@@ -59,6 +60,7 @@ class FakeService:
         return self._job(job_id)
 
     def find_started(self, order: Order) -> Sequence[Job]:
+        self.wanted.append(order)
         return [
             self._job(job_id)
             for job_id, made in self.orders.items()

@@ -341,9 +341,68 @@ def test_after_downtime_the_latest_missed_time_fires_once_and_names_the_others(s
 def test_a_new_or_changed_schedule_does_not_fire_for_the_past(small: SmallWorld) -> None:
     chain = a_chain(a_step("load"), schedule=Schedule(cron="0 5 * * *"))
     tick(small.world, [chain])
-    small.now += timedelta(days=3)
-    tick(small.world, [replace(chain, schedule=Schedule(cron="1 5 * * *"))])
+    small.now += timedelta(hours=20)
+    tick(small.world, [replace(chain, schedule=Schedule(cron="1 9 * * *"))])
     assert small.world.runs.newest(status=None, limit=10, cursor=None).runs == ()
+
+
+def test_what_was_due_before_a_schedule_changed_is_still_run(small: SmallWorld) -> None:
+    before = a_chain(a_step("load"), schedule=Schedule(cron="*/5 * * * *"))
+    after = replace(before, schedule=Schedule(cron="1-59/5 * * * *"))
+    tick(small.world, [before])
+    small.now += timedelta(minutes=5, seconds=30)
+    tick(small.world, [after])
+    small.now += timedelta(minutes=1)
+    tick(small.world, [after])
+    times = [run.trigger.time for run in small.world.runs.newest(status=None, limit=9, cursor=None).runs]
+    assert times == [T0 + timedelta(minutes=6), T0 + timedelta(minutes=5)]
+
+
+def test_while_two_versions_are_at_work_no_scheduled_time_is_lost(small: SmallWorld) -> None:
+    old = a_chain(a_step("load"), schedule=Schedule(cron="*/5 * * * *"))
+    new = replace(old, schedule=Schedule(cron="*/5,2 * * * *"))
+    for minute in range(12):
+        tick(small.world, [old if minute % 2 else new])
+        small.now += timedelta(minutes=1)
+    times = [run.trigger.time for run in small.world.runs.newest(status=None, limit=9, cursor=None).runs]
+    assert {T0 + timedelta(minutes=5), T0 + timedelta(minutes=10)} <= set(times)
+
+
+def test_a_schedule_that_was_away_is_a_new_one_when_it_comes_back(small: SmallWorld) -> None:
+    chain = a_chain(a_step("load"), schedule=Schedule(cron="*/5 * * * *"))
+    tick(small.world, [chain])
+    tick(small.world, [])
+    small.now += timedelta(minutes=12)
+    tick(small.world, [chain])
+    [run] = small.world.runs.newest(status=None, limit=9, cursor=None).runs
+    assert run.trigger.missed == (T0 + timedelta(minutes=5),)
+    tick(small.world, [])
+    small.now += timedelta(minutes=30)
+    tick(small.world, [chain])
+    assert len(small.world.runs.newest(status=None, limit=9, cursor=None).runs) == 1
+
+
+def test_a_file_that_cannot_be_read_makes_no_schedule_a_new_one(small: SmallWorld) -> None:
+    chain = a_chain(a_step("load"), schedule=Schedule(cron="*/5 * * * *"))
+    tick(small.world, [chain])
+    tick(small.world, None)
+    small.now += timedelta(minutes=21)
+    tick(small.world, [chain])
+    [run] = small.world.runs.newest(status=None, limit=9, cursor=None).runs
+    assert run.trigger.time == T0 + timedelta(minutes=20)
+    assert len(run.trigger.missed) == 3
+
+
+def test_a_lost_start_is_looked_for_near_its_call_at_first_and_in_the_end_as_far_as_clocks_differ(
+    small: SmallWorld,
+) -> None:
+    small.service.start_fails_after.append(UnclearError("no_answer", "lost"))
+    small.service.hidden.add("job-1")
+    small.start(a_chain(a_step("load")))
+    small.pass_time(400)
+    near, *_, far = small.service.wanted
+    assert (near.clocks_differ, near.latest_at) == (timedelta(seconds=2), T0 + timedelta(seconds=2))
+    assert (far.clocks_differ, far.latest_at) == (timedelta(seconds=30), T0 + timedelta(seconds=30))
 
 
 def test_two_instances_with_the_same_message_start_one_job(small: SmallWorld) -> None:
