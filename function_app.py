@@ -97,7 +97,7 @@ def work(message: func.QueueMessage) -> None:
     from shared.app import baton
     from shared.work import on_message
 
-    on_message(baton(), message.get_body().decode())
+    on_message(baton().world, message.get_body().decode(), message.dequeue_count or 1)
 
 
 def _answered(call: Callable[[Baton], Answer]) -> func.HttpResponse:

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from shared.identity import Identities
     from shared.ports import Clock, RandomBits
     from shared.relay.world import World
-    from shared.storage.base import Storage
+    from shared.storage.base import Queue, Storage
 
 TABLE = "baton"
 QUEUE = "baton-work"
+POISON_QUEUE = f"{QUEUE}-poison"  # the platform's own name for it
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Baton:
     world: World
     root: Path
     identities: Identities
+    poison: Queue  # where the platform puts messages that could not be done
 
     @cached_property
     def chains_file(self) -> ChainsFile:
@@ -69,6 +71,7 @@ def build(
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
+    from shared.store.troubles import TroubleStore
 
     logging.getLogger("azure").setLevel(logging.WARNING)  # else every storage call is logged with its headers
     now = clock or utc_now
@@ -80,13 +83,15 @@ def build(
         runs=RunStore(table),
         places=PlaceStore(table),
         schedules=ScheduleStore(table),
+        troubles=TroubleStore(table),
         queue=storage.queue(QUEUE),
         services=Registry(reach),
         clock=now,
         random_bits=random_bits or (lambda: secrets.randbits(64)),
         patience=patience or Patience(grace_seconds=settings.start_grace_seconds),
     )
-    return Baton(settings=settings, world=world, root=root, identities=identities)
+    poison = storage.queue(POISON_QUEUE)
+    return Baton(settings=settings, world=world, root=root, identities=identities, poison=poison)
 
 
 def open_storage(settings: Settings) -> Storage:

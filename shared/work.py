@@ -8,17 +8,29 @@ from shared.core.definition import Chain
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
 from shared.relay.tick import tick
+from shared.relay.trouble import note_trouble
 from shared.relay.watch import look
-from shared.relay.world import log
+from shared.relay.world import World, log
+
+MOST_DEQUEUES = 5  # as in host.json: then the platform puts the message into the poison queue
 
 
-def on_message(baton: Baton, body: str) -> None:
-    """Does what one work message asks. Raises BadMessageError for what is none, so that it ends as poison."""
+def on_message(world: World, body: str, dequeue_count: int = 1) -> None:
+    """Does what one work message asks. What it raises brings the message back, and at last makes it poison."""
+    try:
+        _do(world, body)
+    except Exception as error:
+        if dequeue_count >= MOST_DEQUEUES:
+            note_trouble(world, body, error)
+        raise
+
+
+def _do(world: World, body: str) -> None:
     match from_body(body):
         case WatchMessage(place, token):
-            look(baton.world, place, token)
+            look(world, place, token)
         case AdvanceMessage(run_id, seen):
-            advance(baton.world, run_id, *([seen] if seen else []))
+            advance(world, run_id, *([seen] if seen else []))
 
 
 def on_tick(baton: Baton) -> None:

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "chains_file": {"core"},
     "relay": {"core", "ports", "store", "storage"},
     "web": {"core", "ports", "relay", "storage", "chains_file", "settings", "app"},
-    "work": {"relay", "chains_file", "app"},
+    "work": {"core", "relay", "chains_file", "app"},
     "app": {"core", "ports", "relay", "services", "store", "storage", "identity", "settings", "chains_file"},
     "function_app": {"app", "web", "work"},
 }

@@ -12,6 +12,7 @@ from shared.ports import Clock, RandomBits, Sender, Service, Services
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
+from shared.store.troubles import TroubleStore
 
 log = logging.getLogger("baton")
 
@@ -23,6 +24,7 @@ class World:
     runs: RunStore
     places: PlaceStore
     schedules: ScheduleStore
+    troubles: TroubleStore
     queue: Sender
     services: Services
     clock: Clock

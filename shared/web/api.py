@@ -11,6 +11,8 @@ from shared.core.ids import CHAIN_NAME
 from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError, start
+from shared.relay.trouble import trouble_of
+from shared.relay.world import log
 from shared.storage.base import TooLargeError
 from shared.web.answer import Answer, Mistake, ProblemError, json_answer
 from shared.web.bodies import start_parameters
@@ -49,11 +51,17 @@ def start_run(baton: Baton, chain_name: str, body: bytes, idempotency_key: str |
 
 def get_run(baton: Baton, run_id: str) -> Answer:
     """`GET /api/runs/{id}`."""
-    held = baton.world.runs.load(run_id)
+    try:
+        held = baton.world.runs.load(run_id)
+    except ValueError as error:
+        log.exception("action=run_unreadable run=%s", run_id)
+        raise ProblemError(500, f"Run {run_id} is stored in a form that this version cannot read.") from error
     if held is None:
         raise ProblemError(404, f"There is no run {run_id[:200]!r}.")
-    running = held.run.status is RunStatus.RUNNING
-    return _run_answer(200, held.run, {"Retry-After": RUN_RETRY_SECONDS} if running else {})
+    if held.run.status is not RunStatus.RUNNING:
+        return _run_answer(200, held.run, {})
+    headers = {"Retry-After": RUN_RETRY_SECONDS}
+    return json_answer(200, run_view(held.run, trouble_of(baton.world, run_id)), headers)
 
 
 def list_runs(baton: Baton, query: Mapping[str, str]) -> Answer:

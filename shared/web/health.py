@@ -10,9 +10,11 @@ from shared.app import Baton
 from shared.core.definition import Connection, StepDefinition
 from shared.core.errors import BatonError
 from shared.ports import Problem
+from shared.relay.trouble import troubles
 from shared.web.answer import Answer, json_answer
 
 MOST_AT_ONCE = 8
+MOST_TOLD = 50
 
 
 def health(baton: Baton) -> Answer:
@@ -25,8 +27,9 @@ def health(baton: Baton) -> Answer:
     for name, connection in connections.items():
         problems, warnings = checks[name].result()
         told.append(_view(connection, [*problems, *failing_looks.get(name, ())], warnings))
-    well = all(item["status"] == "ok" for item in told)
-    body = {"status": "ok" if well else "failing", "connections": told}
+    messages = _messages(baton)
+    well = all(item["status"] == "ok" for item in (*told, messages))
+    body = {"status": "ok" if well else "failing", "connections": told, "messages": messages}
     return json_answer(200 if well else 503, body)
 
 
@@ -52,6 +55,21 @@ def _failing_looks(baton: Baton) -> dict[str, list[Problem]]:
             text = f"Running jobs cannot be looked at ({held.watch.failures} times in a row). {held.watch.error}"
             failing.setdefault(held.watch.place.connection.name, []).append(Problem("look_failed", text))
     return failing
+
+
+def _messages(baton: Baton) -> dict[str, Any]:
+    """Work messages that could not be done, and the runs that do not go on because of it.
+
+    Once the poison queue has been emptied, a message about no run is nobody's trouble any more.
+    """
+    poison = baton.poison.length()
+    lasting = [trouble for trouble in troubles(baton.world) if trouble.run_id or poison]
+    problems = [Problem("message_failed", f"{trouble.about}: {trouble.why}") for trouble in lasting[:MOST_TOLD]]
+    return {
+        "status": "failing" if lasting else "ok",
+        "poison": poison,
+        "problems": [_shown(problem) for problem in problems],
+    }
 
 
 def _view(connection: Connection, problems: Sequence[Problem], warnings: Sequence[Problem]) -> dict[str, Any]:

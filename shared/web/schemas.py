@@ -71,6 +71,12 @@ def _of_runs() -> dict[str, Schema]:
         "finished_at": nullable(ref("Time")),
         "cancel_requested_at": nullable(ref("Time")),
         "error": nullable(ref("Error")),
+        "trouble": nullable(
+            record(
+                {"at": ref("Time"), "message": text()},
+                description="Why the run does not go on: a work message about it could not be done.",
+            )
+        ),
         "steps": listed(ref("Step"), description="In the order of the chains file.", minItems=1),
     }
     trigger = {"type": literals(TriggerType), "time": ref("Time"), "missed": listed(ref("Time"), minItems=1)}
@@ -169,7 +175,17 @@ def _of_health() -> dict[str, Schema]:
         "problems": listed(record(problem), description="Empty when its status is ok."),
         "warnings": listed(record(problem), description="What works today, and will not for long."),
     }
-    return {"Health": record({"status": status, "connections": listed(record(connection))})}
+    messages: dict[str, Schema] = {
+        "status": status,
+        "poison": {"type": "integer", "minimum": 0, "description": "About how many messages nobody could do."},
+        "problems": listed(record(problem)),
+    }
+    whole: dict[str, Schema] = {
+        "status": status,
+        "connections": listed(record(connection)),
+        "messages": record(messages),
+    }
+    return {"Health": record(whole)}
 
 
 def _problem() -> Schema:

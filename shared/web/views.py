@@ -8,12 +8,13 @@ from typing import Any
 from shared.core.definition import Chain
 from shared.core.due import next_times
 from shared.core.run import Error, Run, Step, Trigger
+from shared.core.trouble import Trouble
 from shared.ports import JobSummary
 
 NEXT_TIMES = 3
 
 
-def run_view(run: Run) -> dict[str, Any]:
+def run_view(run: Run, trouble: Trouble | None = None) -> dict[str, Any]:
     """A run with its steps, as `GET /api/runs/{id}` gives it."""
     return {
         "id": run.id,
@@ -25,6 +26,7 @@ def run_view(run: Run) -> dict[str, Any]:
         "finished_at": time_view(run.finished_at),
         "cancel_requested_at": time_view(run.cancel_requested_at),
         "error": _error(run.error),
+        "trouble": trouble and {"at": time_view(trouble.at), "message": trouble.why},
         "steps": [_step(run, step) for step in run.steps],
     }
 

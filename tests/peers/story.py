@@ -42,6 +42,7 @@ from shared.storage.sqlite import SqliteStorage
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
+from shared.store.troubles import TroubleStore
 
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000ba70"
@@ -301,6 +302,7 @@ class Story:
             runs=RunStore(table),
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
+            troubles=TroubleStore(table),
             queue=self.post,
             services=Registry(reach),
             clock=lambda: self.now,

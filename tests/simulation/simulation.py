@@ -24,6 +24,8 @@ from shared.storage.sqlite import SqliteStorage
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
+from shared.store.troubles import TroubleStore
+from shared.work import MOST_DEQUEUES, on_message
 from tests.simulation.chains import Maker
 from tests.simulation.clients import STRAIGHT, StraightSession, real_session
 from tests.simulation.faults import switch_on
@@ -34,11 +36,9 @@ from tests.simulation.schedules import Calendar
 from tests.simulation.storage import FaultyTable, SimulatedQueue
 from tests.simulation.wire import Wire
 from tests.simulation.witness import Witness
-from tests.simulation.work import on_message
 
 INSTANCES = 3
 LAST_SECOND = 4 * 86_400.0
-MOST_DEQUEUES = 5
 MOST_EFFECTS = 50_000  # a hundred times what a seed takes
 PEACE_SECONDS = 130.0  # in which schedules still fire
 SETTINGS = Settings.from_mapping({"AzureWebJobsStorage": "sqlite::memory:"})
@@ -158,6 +158,7 @@ class Simulation:
             runs=RunStore(table),
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
+            troubles=TroubleStore(table),
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
             services=self._wire.services(Registry(reach, self._services)),
             clock=clock,
@@ -202,4 +203,4 @@ class Simulation:
                 lambda: self._deliver(body, count + 1),
             )
 
-        self.call("message", lambda world, _number: on_message(world, body), ended)
+        self.call("message", lambda world, _number: on_message(world, body, count), ended)

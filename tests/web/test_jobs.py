@@ -18,6 +18,7 @@ from shared.core.definition import Connection
 from shared.identity import Identities
 from shared.ports import Service
 from shared.settings import Settings
+from shared.storage.sqlite import SqliteStorage
 from shared.web.answer import ProblemError
 from shared.web.jobs import list_jobs
 from tests.services.conftest import DATASET, SUBSCRIPTION, WORKSPACE, Cloud
@@ -46,7 +47,8 @@ def ask(cloud: Cloud, tmp_path: Path) -> Ask:
         return services[connection.name]
 
     world = replace(SmallWorld().world, services=service_of, clock=lambda: cloud.now)
-    baton = Baton(settings=settings, world=world, root=tmp_path, identities=Identities(settings))
+    poison = SqliteStorage(None, clock=lambda: cloud.now).queue("baton-work-poison")
+    baton = Baton(settings=settings, world=world, root=tmp_path, identities=Identities(settings), poison=poison)
 
     def asked(name: str, **query: str) -> dict[str, Any]:
         answer = list_jobs(baton, name, query)

@@ -24,6 +24,7 @@ from shared.storage.sqlite import SqliteStorage
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
+from shared.store.troubles import TroubleStore
 
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 CONNECTION = Connection(name="adf", type="data_factory", subscription="s", resource_group="g", factory="f")
@@ -42,6 +43,7 @@ class FakeService:
     start_fails_after: list[BatonError] = field(default_factory=list)
     observe_fails: list[BatonError] = field(default_factory=list)
     looks: int = 0
+    find_breaks: Exception | None = None
     wanted: list[Order] = field(default_factory=list)
     same_id: str | None = None
 
@@ -61,6 +63,8 @@ class FakeService:
 
     def find_started(self, order: Order) -> Sequence[Job]:
         self.wanted.append(order)
+        if self.find_breaks is not None:
+            raise self.find_breaks
         return [
             self._job(job_id)
             for job_id, made in self.orders.items()
@@ -115,6 +119,7 @@ class SmallWorld:
             runs=RunStore(table),
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
+            troubles=TroubleStore(table),
             queue=self.queue,
             services=lambda connection: self.service,
             clock=lambda: self.now,
