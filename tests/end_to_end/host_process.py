@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -40,6 +41,8 @@ class DyingAdapter(HTTPAdapter):
 
 
 def main() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s")
+    logging.getLogger("baton").setLevel(logging.INFO)
     session = requests.Session()
     if os.environ.get("DIE_ON"):
         session.mount("http://", DyingAdapter())
