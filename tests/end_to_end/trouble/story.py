@@ -24,7 +24,7 @@ _ACTION = re.compile(r"action=(\S+)(?:.* job=(\S+))?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """`promised`: the run ids that each caller was given. `disowned`: second jobs that Baton says it has cancelled.
+    """`promised`: the run ids that each caller was given. `disowned`: second jobs that Baton has cancelled.
     `left`: what somebody must still come back to."""
 
     now: datetime
