@@ -175,6 +175,40 @@ def test_losing_every_message_delays_a_run_by_minutes_and_loses_nothing(small: S
     assert small.run(run.id).status is RunStatus.SUCCEEDED
 
 
+def test_a_look_whose_message_is_late_by_minutes_is_made_when_it_comes(small: SmallWorld) -> None:
+    run = small.start(a_chain())
+    small.service.end("job-1")
+    small.pass_time(3)
+    small.pass_time(10, messages=False)
+    [late] = small.queue.receive()  # the look at job-2, behind thousands of other messages
+    small.service.end("job-2")
+    for _ in range(5):  # the timer has the look sent again, and those messages are late as well
+        small.pass_time(120, messages=False, ticks=())
+    small.handle(late.body)
+    assert small.run(run.id).status is RunStatus.SUCCEEDED
+
+
+def test_a_new_job_does_not_put_off_a_look_that_is_late(small: SmallWorld) -> None:
+    run = small.start(a_chain(a_step("load")))
+    small.service.end("job-1")
+    small.pass_time(10, messages=False)
+    [late] = small.queue.receive()
+    small.start(a_chain(a_step("load")))
+    small.handle(late.body)
+    assert small.run(run.id).status is RunStatus.SUCCEEDED
+
+
+def test_copies_of_a_look_that_was_made_die_out(small: SmallWorld) -> None:
+    small.start(a_chain())
+    for _ in range(3):
+        small.pass_time(120, messages=False, ticks=())
+    copies = [message.body for message in small.queue.receive(limit=32)]
+    assert len(copies) > 1
+    for copy in copies:
+        small.handle(copy)
+    assert small.service.looks == 1
+
+
 def test_a_run_accepted_by_a_process_that_died_at_once_is_found_by_the_timer(small: SmallWorld) -> None:
     class DiedError(Exception):
         pass
