@@ -1,6 +1,6 @@
 """Many chains on hosts that are killed and frozen, over an Azurite that restarts and services that fail.
 
-`python -m bench.many_hosts [--chains 300] [--hosts 3] [--seconds 90] [--seed 1]`
+`python -m bench.many_hosts [--chains 300] [--hosts 3] [--seconds 150] [--seed 1]`
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.many_hosts", description=__doc__)
     parser.add_argument("--chains", type=int, default=300)
     parser.add_argument("--hosts", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=90, help="how long things break")
+    parser.add_argument("--seconds", type=float, default=150, help="how long things break")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--logs", type=Path, help="a folder that keeps the hosts' logs and the storage")
     said = parser.parse_args()
@@ -30,6 +30,7 @@ def main() -> int:
         flows=max(12, said.chains // 8),
         seconds=said.seconds,
         end_seconds=600,
+        revive_seconds=5,
         **{kind: max(1, int(said.seconds / each)) for kind, each in _SECONDS_FOR_EACH.items()},
     )
     if said.logs is not None:

@@ -33,7 +33,8 @@ _LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`seconds`: how long callers call and things break; `end_seconds`: by when all must have ended after that."""
+    """`seconds`: how long callers call and things break; `end_seconds`: by when all must have ended after that.
+    `revive_seconds`: how late a message may be before it is sent again; more runs need more of it."""
 
     seed: int
     hosts: int = 3
@@ -45,6 +46,7 @@ class Plan:
     restarts: int = 1
     bad_luck: float = 0.04
     end_seconds: float = 120
+    revive_seconds: float = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ def play(plan: Plan, folder: Path) -> Outcome:
             "SUBSCRIPTION_ID": SUBSCRIPTION,
             "AzureWebJobsStorage": azurite.connection_string,
             "CHAINS_FILE": str(chains),
+            "REVIVE_SECONDS": str(plan.revive_seconds),
         }
         hosts = [
             HostProcess(settings, _free_port(), folder / f"host-{number}.log") for number in range(plan.hosts)
