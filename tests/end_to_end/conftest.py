@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -66,6 +67,13 @@ class HostProcess:
     def thaw(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def peak_megabytes(self) -> float:
+        """The most memory that it has had since it was started; 0 where the system does not tell."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status")
+        told = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+        return int(told[1]) / 1_024 if told else 0.0
 
     def wait(self) -> None:
         assert self._process is not None

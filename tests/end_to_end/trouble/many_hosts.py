@@ -79,9 +79,7 @@ def play(plan: Plan, folder: Path) -> Outcome:
             "CHAINS_FILE": str(chains),
             "REVIVE_SECONDS": str(plan.revive_seconds),
         }
-        hosts = [
-            HostProcess(settings, _free_port(), folder / f"host-{number}.log") for number in range(plan.hosts)
-        ]
+        hosts = [HostProcess(settings, free_port(), folder / f"host-{number}.log") for number in range(plan.hosts)]
         callers = _callers(plan)
         with Fleet(hosts) as fleet:
             begun = time.monotonic()
@@ -157,7 +155,7 @@ def _story(storage: Storage, azure: SimulatedAzure, callers: Sequence[Caller], d
     return told(storage, azure, promised, disowned, datetime.now(UTC))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
