@@ -100,10 +100,22 @@ class DataFactory:
             if run.get("runId") in wanted and (seen := observation_of(run)) is not None
         }
         if since is None:
-            for run_id in sorted(wanted - found.keys())[:MOST_SINGLE_READS]:
-                if (seen := self._read(run_id)) is not None:
-                    found[run_id] = seen
+            found.update(self._unlisted([job.job for job in jobs if job.job.id not in found]))
         return found
+
+    def _unlisted(self, jobs: Sequence[Job]) -> Iterator[tuple[str, Observation]]:
+        """Reads what lists do not show. What could not be read is as it was: only what was looked for can be lost."""
+        unread = sorted(jobs, key=lambda job: job.id)
+        while unread[:1] and len(jobs) - len(unread) < MOST_SINGLE_READS:
+            try:
+                seen = self._read(unread[0].id)
+            except TryLaterError:
+                break  # what the list has told matters more; the next wide look reads on
+            if seen is not None:
+                yield unread[0].id, seen
+            del unread[0]
+        for job in unread:
+            yield job.id, Observation(verdict=Verdict.ACTIVE, status=job.status)
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:
         try:

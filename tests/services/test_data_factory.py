@@ -15,7 +15,7 @@ from local.simulated_azure.faults import Fault
 from local.simulated_azure.messages import Request, Response
 from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Verdict
-from shared.services.data_factory import VERDICTS, observation_of, same_parameter
+from shared.services.data_factory import MOST_SINGLE_READS, VERDICTS, observation_of, same_parameter
 from tests.services.conftest import T0, Cloud, order_of, pipeline_step, watched
 
 STEP = pipeline_step()
@@ -167,6 +167,27 @@ def test_a_wide_look_reads_one_by_one_what_lists_do_not_show(cloud: Cloud) -> No
     seen = cloud.data_factory.observe(cloud.data_factory.place(STEP), [watched(job)], None)
     assert seen[job.id].status == "InProgress"
     assert cloud.azure.calls["data_factory.get_run"] == 1
+
+
+def test_a_run_that_cannot_be_read_by_itself_keeps_nothing_from_the_others(cloud: Cloud) -> None:
+    jobs = [cloud.data_factory.start(order_of(STEP), go) for _ in range(3)]
+    cloud.wait(61)
+    unlisted = sorted(job.id for job in jobs)[0]
+    cloud.factory.runs[unlisted].visible_at += timedelta(hours=1)
+    cloud.azure.faults.on.append(Fault("data_factory.get_run", status=429))
+    seen = cloud.data_factory.observe(cloud.data_factory.place(STEP), [watched(job) for job in jobs], None)
+    assert {job_id: told.status for job_id, told in seen.items()} == {
+        job.id: "Queued" if job.id == unlisted else "Succeeded" for job in jobs
+    }
+    assert seen[unlisted].verdict is Verdict.ACTIVE
+
+
+def test_what_a_wide_look_had_no_time_to_read_is_not_taken_for_lost(cloud: Cloud) -> None:
+    jobs = [cloud.data_factory.start(order_of(STEP), go) for _ in range(MOST_SINGLE_READS + 2)]
+    cloud.factory.runs.clear()
+    seen = cloud.data_factory.observe(cloud.data_factory.place(STEP), [watched(job) for job in jobs], None)
+    assert [told.status for told in seen.values()] == ["Queued", "Queued"]
+    assert cloud.azure.calls["data_factory.get_run"] == MOST_SINGLE_READS
 
 
 def test_a_run_that_is_not_listed_yet_has_no_verdict(cloud: Cloud) -> None:
