@@ -15,6 +15,7 @@ from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError
 from shared.relay.tick import tick
+from shared.relay.watch import INLINE_ADVANCES
 from shared.storage.base import Row, StorageUnavailableError, Upsert
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
 
@@ -386,6 +387,29 @@ def test_one_look_tells_about_every_job_of_a_place(small: SmallWorld) -> None:
     small.pass_time(10)
     assert {small.run(run_id).status for run_id in runs} == {RunStatus.SUCCEEDED}
     assert small.service.looks <= looks + 5
+
+
+class FastQueue:
+    """Another host has handled the message before the one who sent it goes on."""
+
+    def __init__(self, small: SmallWorld) -> None:
+        self._small = small
+
+    def send(self, body: str, *, delay_seconds: float = 0) -> None:
+        if delay_seconds:
+            self._small.queue.send(body, delay_seconds=delay_seconds)
+        else:
+            self._small.handle(body)
+
+
+def test_a_job_whose_run_was_told_by_message_is_watched_no_more_however_fast_that_was(small: SmallWorld) -> None:
+    small.world = replace(small.world, queue=FastQueue(small))
+    for number in range(1, 2 * INLINE_ADVANCES + 1):
+        small.start(a_chain(a_step("load")))
+        small.service.end(f"job-{number}")
+    small.pass_time(10)
+    assert small.service.looks == 1
+    assert [small.world.places.watched(watch.key) for watch in small.world.places.watches()] == [[]]
 
 
 def test_a_run_whose_row_cannot_be_read_does_not_hold_up_the_others(small: SmallWorld) -> None:
