@@ -104,7 +104,7 @@ class DataFactory:
         return found
 
     def _unlisted(self, jobs: Sequence[Job]) -> Iterator[tuple[str, Observation]]:
-        """Reads what lists do not show. What could not be read is as it was: only what was looked for can be lost."""
+        """Reads what lists do not show. What could not be read is as it was: only what was looked for is lost."""
         unread = sorted(jobs, key=lambda job: job.id)
         while unread[:1] and len(jobs) - len(unread) < MOST_SINGLE_READS:
             try:
