@@ -412,6 +412,15 @@ def test_a_job_whose_run_was_told_by_message_is_watched_no_more_however_fast_tha
     assert [small.world.places.watched(watch.key) for watch in small.world.places.watches()] == [[]]
 
 
+def test_a_look_that_is_behind_another_does_not_have_a_job_watched_again(small: SmallWorld) -> None:
+    small.start(a_chain(a_step("load")))
+    [watch] = small.world.places.watches()
+    [job] = small.world.places.watched(watch.key)
+    small.world.places.unwatch(watch.key, job.job.id)
+    small.world.places.update(watch.key, replace(job, told_at=T0))
+    assert small.world.places.watched(watch.key) == []
+
+
 def test_a_run_whose_row_cannot_be_read_does_not_hold_up_the_others(small: SmallWorld) -> None:
     broken, good = small.start(a_chain(a_step("load"))), small.start(a_chain(a_step("load")))
     row = Row("chain.sales", f"r.{newest_first(broken.id)}", "not what Baton wrote")
