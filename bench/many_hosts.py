@@ -61,6 +61,7 @@ def report(plan: Plan, outcome: Outcome) -> str:
         "doubled": outcome.count("doubled"),
         "forgotten": outcome.count("forgotten", "poison"),
         "stale, untrue, cancelled": outcome.count("stale", "untrue", "cancelled"),
+        "watched for nothing": outcome.leftovers,
         "seconds": f"{outcome.seconds:.0f}",
         "chains/s": f"{plan.chains / outcome.seconds:.2f}",
     }

@@ -25,7 +25,7 @@ from tests.end_to_end.trouble.callers import Caller, RefusedError
 from tests.end_to_end.trouble.checks import Violation, violations
 from tests.end_to_end.trouble.fleet import Fleet, Troublemaker
 from tests.end_to_end.trouble.flows import bad_luck, chains_file, flow_name, flows_azure
-from tests.end_to_end.trouble.story import Story, actions, told, unfinished
+from tests.end_to_end.trouble.story import Story, actions, leftovers, told, unfinished
 
 _CALLING_THREADS = 16
 _LOOK_SECONDS = 0.5
@@ -51,7 +51,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """`actions`: how often the hosts' logs name each; `trouble`: what was broken how often."""
+    """`actions`: how often the hosts' logs name each; `trouble`: what was broken how often; `leftovers`:
+    jobs still watched when the last run had ended."""
 
     violations: Sequence[Violation]
     trouble: Counter[str]
@@ -59,6 +60,7 @@ class Outcome:
     jobs: int
     calls: int
     disowned: int
+    leftovers: int
     seconds: float
 
     def count(self, *kinds: str) -> int:
@@ -91,6 +93,7 @@ def play(plan: Plan, folder: Path) -> Outcome:
             storage = open_storage(Settings.from_mapping(settings))
             _wait_for_the_end(storage, plan.end_seconds)
             seconds = time.monotonic() - begun
+            still_watched = leftovers(storage)
         counted, disowned = actions([host.log for host in hosts if host.log])
         story = _story(storage, azure, callers, disowned)
     found = [*(Violation("forgotten", text) for text in refused), *violations(story)]
@@ -103,6 +106,7 @@ def play(plan: Plan, folder: Path) -> Outcome:
         jobs=len(story.jobs),
         calls=sum(caller.calls for caller in callers),
         disowned=len(disowned),
+        leftovers=still_watched,
         seconds=seconds,
     )
 
@@ -139,7 +143,7 @@ def _call(plan: Plan, callers: Sequence[Caller], urls: Sequence[str]) -> list[st
 
 
 def _wait_for_the_end(storage: Storage, seconds: float) -> None:
-    """Until nothing is left that somebody must come back to; the checks tell what is left after that time."""
+    """Until every run has ended; the checks tell which have not after that time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

@@ -25,7 +25,7 @@ _ACTION = re.compile(r"action=(\S+)(?:.* job=(\S+))?")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """`promised`: the run ids that each caller was given. `disowned`: second jobs that Baton has cancelled.
-    `left`: what somebody must still come back to."""
+    `left`: runs that have not ended."""
 
     now: datetime
     runs: Sequence[Run]
@@ -81,21 +81,19 @@ def started_jobs(azure: SimulatedAzure) -> dict[str, ServiceJob]:
 
 
 def unfinished(storage: Storage) -> Iterator[str]:
-    """What somebody must still come back to.
-
-    Two kinds of pointers do not count: at runs that a killed host announced and never created, which the timer
-    buries after ten minutes, and at runs that ended while the timer looked at them, which it closes within thirty.
-    """
-    table = storage.table(TABLE)
-    store, places = RunStore(table), PlaceStore(table)
+    """Runs that the timer knows of and that have not ended. One that was announced and never created is none."""
+    store = RunStore(storage.table(TABLE))
     for pointer in store.pointers():
         held = store.load(pointer.run_id)
         if held is not None and held.run.status is RunStatus.RUNNING:
             steps = [(step.name, step.status.value, step.error) for step in held.run.steps]
             yield f"run {pointer.run_id} has not ended: {steps}"
-    for watch in places.watches():
-        for job in places.watched(watch.key):
-            yield f"job {job.job.id} of {job.run_id} is still watched at {watch.key}"
+
+
+def leftovers(storage: Storage) -> int:
+    """Jobs that are still watched though their run has ended: a later look, which asks for everything, drops them."""
+    places = PlaceStore(storage.table(TABLE))
+    return sum(len(places.watched(watch.key)) for watch in places.watches())
 
 
 def actions(logs: Sequence[Path]) -> tuple[Counter[str], frozenset[str]]:

@@ -113,10 +113,10 @@ def test_a_key_with_two_runs_with_none_and_a_run_of_nobody_are_found(story: Stor
     assert kinds(replace(story, promised={})) == {"doubled"}
 
 
-def test_a_run_that_has_not_ended_and_rows_that_are_left_are_found(story: Story) -> None:
+def test_a_run_that_has_not_ended_and_a_message_that_was_set_aside_are_found(story: Story) -> None:
     running = replace(story.runs[0], status=RunStatus.RUNNING)
     assert kinds(replace(story, runs=[running])) == {"forgotten"}
-    assert kinds(replace(story, left=["a watched job"])) == {"forgotten"}
+    assert kinds(replace(story, left=["a run"])) == {"forgotten"}
     assert kinds(replace(story, poison=1)) == {"poison"}
 
 
