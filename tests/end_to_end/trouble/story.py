@@ -91,7 +91,7 @@ def unfinished(storage: Storage) -> Iterator[str]:
 
 
 def leftovers(storage: Storage) -> int:
-    """Jobs that are still watched though their run has ended: a later look, which asks for everything, drops them."""
+    """Jobs still watched though every run has ended: a later look, which asks for everything, drops them."""
     places = PlaceStore(storage.table(TABLE))
     return sum(len(places.watched(watch.key)) for watch in places.watches())
 
