@@ -60,7 +60,9 @@ class Host:
         self._server: LoopbackServer | None = None
         self._threads: list[threading.Thread] = []
         self._invoker = Invoker(threads=_thread_count(settings))
-        self._http = HttpFunctions(self.functions, keys=keys, invoker=self._invoker)
+        self._http = HttpFunctions(
+            self.functions, keys=keys, invoker=self._invoker, most_at_once=options.max_outstanding_requests
+        )
         self._admin = Admin(self.functions, keys=keys, invoker=self._invoker, clock=clock)
         self._event_grid = EventGrid(self.functions, keys=keys, invoker=self._invoker)
         self._timers = [

@@ -34,9 +34,13 @@ class QueueOptions:
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
-    """The part of host.json that this host knows. Queue and Event Grid functions load only with a bundle."""
+    """The part of host.json that this host knows. Queue and Event Grid functions load only with a bundle.
+
+    `max_outstanding_requests`: how many HTTP requests wait or run at a time. -1: any number.
+    """
 
     route_prefix: str = "api"
+    max_outstanding_requests: int = 200
     has_bundle: bool = True
     queues: QueueOptions = field(default_factory=QueueOptions)
 
@@ -48,6 +52,9 @@ def read_options(host_json: Mapping[str, object], settings: Mapping[str, str]) -
         reader.problems.append('host.json: version must be "2.0"')
     options = HostOptions(
         route_prefix=reader.text("extensions.http.routePrefix", default="api").strip("/"),
+        max_outstanding_requests=reader.integer(
+            "extensions.http.maxOutstandingRequests", default=200, low=-1, high=100_000
+        ),
         has_bundle=bool(reader.text("extensionBundle.id", default="")),
         queues=_queue_options(reader),
     )

@@ -71,8 +71,9 @@ def _tell(
             budget -= 1
             ended = _told_inline(world, key, job, told)
         else:
-            world.queue.send(to_body(AdvanceMessage(job.run_id, told)))
+            # Noted first: its message may have been handled, and the job let go, before `send` comes back.
             world.places.update(key, replace(job, job=told.job, told_at=world.now()))
+            world.queue.send(to_body(AdvanceMessage(job.run_id, told)))
             ended = False
         if not ended:
             left.append(job)

@@ -34,8 +34,12 @@ def ensure_watch(world: World, place: Place, look_at: datetime, *, urgent: bool 
 
 
 def schedule_look(world: World, held: HeldWatch, look_at: datetime) -> bool:
-    """Gives the watch a new token, which outdates its older messages. False when the race was lost."""
-    watch = replace(held.watch, active=True, token=world.fresh_id(), next_look_at=look_at)
+    """Sends for a look. False when the race was lost.
+
+    The token stays: a message that is only late, in a long queue, is as good as this one. The first of them to
+    come looks, and gives the watch a new token, which outdates the others.
+    """
+    watch = replace(held.watch, active=True, next_look_at=look_at)
     if world.places.save(held, watch) is None:
         return False
     send_watch(world, held.key, watch)

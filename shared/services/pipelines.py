@@ -104,10 +104,7 @@ class PipelineService:
         runs = {run["runId"]: run for run in self._query(start, []) if run["runId"] in wanted}
         seen = {run_id: observation_of(run) or unchanged(wanted[run_id]) for run_id, run in runs.items()}
         if since is None:
-            missing = sorted(wanted.keys() - runs.keys())
-            for run_id in missing[:MOST_SINGLE_READS]:
-                seen |= self._seen_alone(wanted[run_id], runs)
-            seen |= {run_id: unchanged(wanted[run_id]) for run_id in missing[MOST_SINGLE_READS:]}
+            seen |= self._seen_alone([wanted[run_id] for run_id in sorted(wanted.keys() - runs.keys())], runs)
         return {**seen, **self._with_reasons(runs, seen)}
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:
@@ -209,16 +206,24 @@ class PipelineService:
         told = self._calls.query_activities(pipeline, run_id, body, seconds=REASON_SECONDS).get("value")
         return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
-    def _seen_alone(self, watched: WatchedJob, runs: dict[str, Json]) -> dict[str, Observation]:
-        """One run by its id. Empty: it is not known there. A read that fails holds up no other run."""
-        try:
-            run = self._read(watched.job.id)
-        except (RefusedError, TryLaterError):
-            return {watched.job.id: unchanged(watched)}
-        if run is None:
-            return {}
-        runs[watched.job.id] = run
-        return {watched.job.id: observation_of(run) or unchanged(watched)}
+    def _seen_alone(self, missing: Sequence[WatchedJob], runs: dict[str, Json]) -> dict[str, Observation]:
+        """Runs by their ids, one by one; `runs` gets what was read. Only what was looked for, and is not known
+        there, is left out: a read that fails is no absence, and one that may pass ends the reading for now.
+        """
+        seen = {watched.job.id: unchanged(watched) for watched in missing}
+        for watched in missing[:MOST_SINGLE_READS]:
+            try:
+                run = self._read(watched.job.id)
+            except TryLaterError:
+                break
+            except RefusedError:
+                continue
+            if run is None:
+                del seen[watched.job.id]
+            else:
+                runs[watched.job.id] = run
+                seen[watched.job.id] = observation_of(run) or unchanged(watched)
+        return seen
 
     def _read(self, run_id: str) -> Json | None:
         try:

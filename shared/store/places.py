@@ -78,9 +78,10 @@ class PlaceStore:
         return [decode(WatchedJob, row.data) for row in scan_all(self._table, f"place.{key}", "j.", "j/")]
 
     def update(self, key: str, watched: WatchedJob) -> None:
-        """Notes what changed about a watched job."""
-        row = Row(f"place.{key}", f"j.{key_of(watched.job.id)}", encode(WatchedJob, watched))
-        self._table.write([Upsert(row)])
+        """Notes what changed about a job, if it is still watched: somebody may have let go of it meanwhile."""
+        there = self._table.get(f"place.{key}", f"j.{key_of(watched.job.id)}")
+        if there is not None:
+            self._table.write([Replace(replace(there, data=encode(WatchedJob, watched)))])
 
     def unwatch(self, key: str, job_id: str) -> None:
         """The job needs no further looks. Its claim stays."""

@@ -163,4 +163,4 @@ def make_api(folder: Path, chains: str = CHAINS, small: SmallWorld | None = None
     install(Baton(settings=settings, world=made.world, root=folder, identities=identities, poison=poison))
     entries = load_functions(ROOT, {}, read_options(json.loads((ROOT / "host.json").read_text()), {}))
     keys = Keys(master="master", function=KEY, event_grid="grid")
-    return Api(made, HttpFunctions(entries, keys=keys, invoker=Invoker(threads=1)))
+    return Api(made, HttpFunctions(entries, keys=keys, invoker=Invoker(threads=1), most_at_once=8))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -32,6 +33,7 @@ class HostProcess:
 
     settings: dict[str, str]
     port: int
+    log: Path | None = None  # where its log is added to
     _process: subprocess.Popen[bytes] | None = None
     _session: requests.Session = field(default_factory=requests.Session)
 
@@ -42,9 +44,10 @@ class HostProcess:
     def start(self, **more: str) -> None:
         environment = {**os.environ, **self.settings, **more}
         command = [sys.executable, "-m", "tests.end_to_end.host_process", str(self.port)]
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        with (self.log or Path(os.devnull)).open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=log
+            )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             assert self._process.poll() is None, "the host ended by itself"
@@ -55,6 +58,22 @@ class HostProcess:
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP: it does nothing more, and knows nothing of the time that passes."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def peak_megabytes(self) -> float:
+        """The most memory that it has had since it was started; 0 where the system does not tell."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status")
+        told = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+        return int(told[1]) / 1_024 if told else 0.0
 
     def wait(self) -> None:
         assert self._process is not None

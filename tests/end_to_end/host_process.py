@@ -1,14 +1,17 @@
 """A host in a process of its own, with short patience, that can be told to die at an exact moment.
 
 `python -m tests.end_to_end.host_process PORT`; app settings come from the environment. `DIE_AT` is `before` or
-`after`, and `DIE_ON` a part of the path of the POST that the process dies at.
+`after`, and `DIE_ON` a part of the path of the POST that the process dies at. `REVIVE_SECONDS`
+is how long after its due time something counts as forgotten.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +43,15 @@ class DyingAdapter(HTTPAdapter):
 
 
 def main() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(message)s")
+    logging.getLogger("baton").setLevel(logging.INFO)
     session = requests.Session()
     if os.environ.get("DIE_ON"):
         session.mount("http://", DyingAdapter())
     settings = Settings.from_mapping(os.environ)
     storage = open_storage(settings)
-    install(build(settings, storage=storage, root=ROOT, session=session, patience=PATIENCE))
+    patience = replace(PATIENCE, revive_seconds=float(os.environ.get("REVIVE_SECONDS", PATIENCE.revive_seconds)))
+    install(build(settings, storage=storage, root=ROOT, session=session, patience=patience))
     keys = Keys(master=KEY, function=KEY, event_grid=KEY)
     run_host(ROOT, storage=storage, settings=dict(os.environ), port=int(sys.argv[1]), keys=keys)
 

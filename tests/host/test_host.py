@@ -52,6 +52,22 @@ def test_a_running_request_is_answered_before_the_host_stops() -> None:
     assert ended == [True]
 
 
+def test_requests_beyond_the_most_outstanding_ones_are_refused_at_once() -> None:
+    most = {"AzureFunctionsJobHost__extensions__http__maxOutstandingRequests": "1"}
+    with running("web", settings=SETTINGS | most) as (host, _):
+        replies: list[Reply] = []
+        caller = threading.Thread(target=lambda: replies.append(call(host, "GET", "/api/slow")))
+        caller.start()
+        app = app_globals(host)
+        assert app["entered"].wait(10)
+        refused = call(host, "GET", "/api/files/a")
+        app["released"].set()
+        caller.join(10)
+        after = call(host, "GET", "/api/files/a")
+    assert (refused.status, refused.header("retry-after")) == (429, "2")
+    assert [replies[0].status, after.status] == [200, 200]
+
+
 def test_stopping_does_not_wait_for_idle_connections() -> None:
     with running("web") as (host, _):
         connection = http.client.HTTPConnection(urlsplit(host.base_url).netloc, timeout=10)

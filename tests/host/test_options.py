@@ -12,6 +12,7 @@ def test_defaults_are_azures_except_for_the_local_polling_interval() -> None:
     options = read_options({"version": "2.0"}, {})
     assert options.route_prefix == "api"
     assert options.has_bundle is False
+    assert options.max_outstanding_requests == 200
     assert options.queues == QueueOptions(
         batch_size=16, new_batch_threshold=8, max_dequeue_count=5, visibility_seconds=0, max_polling_seconds=2
     )

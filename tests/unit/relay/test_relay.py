@@ -15,6 +15,7 @@ from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError
 from shared.relay.tick import tick
+from shared.relay.watch import INLINE_ADVANCES
 from shared.storage.base import Row, StorageUnavailableError, Upsert
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
 
@@ -173,6 +174,40 @@ def test_losing_every_message_delays_a_run_by_minutes_and_loses_nothing(small: S
     small.service.end("job-2")
     small.pass_time(200, ticks=())
     assert small.run(run.id).status is RunStatus.SUCCEEDED
+
+
+def test_a_look_whose_message_is_late_by_minutes_is_made_when_it_comes(small: SmallWorld) -> None:
+    run = small.start(a_chain())
+    small.service.end("job-1")
+    small.pass_time(3)
+    small.pass_time(10, messages=False)
+    [late] = small.queue.receive()  # the look at job-2, behind thousands of other messages
+    small.service.end("job-2")
+    for _ in range(5):  # the timer has the look sent again, and those messages are late as well
+        small.pass_time(120, messages=False, ticks=())
+    small.handle(late.body)
+    assert small.run(run.id).status is RunStatus.SUCCEEDED
+
+
+def test_a_new_job_does_not_put_off_a_look_that_is_late(small: SmallWorld) -> None:
+    run = small.start(a_chain(a_step("load")))
+    small.service.end("job-1")
+    small.pass_time(10, messages=False)
+    [late] = small.queue.receive()
+    small.start(a_chain(a_step("load")))
+    small.handle(late.body)
+    assert small.run(run.id).status is RunStatus.SUCCEEDED
+
+
+def test_copies_of_a_look_that_was_made_die_out(small: SmallWorld) -> None:
+    small.start(a_chain())
+    for _ in range(3):
+        small.pass_time(120, messages=False, ticks=())
+    copies = [message.body for message in small.queue.receive(limit=32)]
+    assert len(copies) > 1
+    for copy in copies:
+        small.handle(copy)
+    assert small.service.looks == 1
 
 
 def test_a_run_accepted_by_a_process_that_died_at_once_is_found_by_the_timer(small: SmallWorld) -> None:
@@ -429,6 +464,38 @@ def test_one_look_tells_about_every_job_of_a_place(small: SmallWorld) -> None:
     small.pass_time(10)
     assert {small.run(run_id).status for run_id in runs} == {RunStatus.SUCCEEDED}
     assert small.service.looks <= looks + 5
+
+
+class FastQueue:
+    """Another host has handled the message before the one who sent it goes on."""
+
+    def __init__(self, small: SmallWorld) -> None:
+        self._small = small
+
+    def send(self, body: str, *, delay_seconds: float = 0) -> None:
+        if delay_seconds:
+            self._small.queue.send(body, delay_seconds=delay_seconds)
+        else:
+            self._small.handle(body)
+
+
+def test_a_job_whose_run_was_told_by_message_is_watched_no_more_however_fast_that_was(small: SmallWorld) -> None:
+    small.world = replace(small.world, queue=FastQueue(small))
+    for number in range(1, 2 * INLINE_ADVANCES + 1):
+        small.start(a_chain(a_step("load")))
+        small.service.end(f"job-{number}")
+    small.pass_time(10)
+    assert small.service.looks == 1
+    assert [small.world.places.watched(watch.key) for watch in small.world.places.watches()] == [[]]
+
+
+def test_a_look_that_is_behind_another_does_not_have_a_job_watched_again(small: SmallWorld) -> None:
+    small.start(a_chain(a_step("load")))
+    [watch] = small.world.places.watches()
+    [job] = small.world.places.watched(watch.key)
+    small.world.places.unwatch(watch.key, job.job.id)
+    small.world.places.update(watch.key, replace(job, told_at=T0))
+    assert small.world.places.watched(watch.key) == []
 
 
 def test_a_run_whose_row_cannot_be_read_does_not_hold_up_the_others(small: SmallWorld) -> None:
