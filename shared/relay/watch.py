@@ -34,20 +34,26 @@ def look(world: World, key: str, token: str) -> None:
     if not jobs:
         _rest(world, held, now)
         return
-    since = _since(held.watch, jobs)
+    since = _since(held.watch, jobs, now, world.patience)
     try:
         seen = world.services(held.watch.place.connection).observe(held.watch.place, jobs, since)
     except (RefusedError, TryLaterError) as error:
         _look_failed(world, held, error, now)
         return
-    left = _tell(world, key, jobs, seen, wide=since is None)
-    watch = replace(held.watch, looked_at=now, looks=held.watch.looks + 1, failures=0, error=None, not_before=None)
+    left, all_told = _tell(world, key, jobs, seen, wide=since is None)
+    looked_at = now if all_told else held.watch.looked_at  # what was not told is asked for again
+    watch = replace(
+        held.watch, looked_at=looked_at, looks=held.watch.looks + 1, failures=0, error=None, not_before=None
+    )
     pause = seconds_to_next_look([_waiting(job, now) for job in left]) if left else SHORTEST_SECONDS
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
 
 
-def _since(watch: Watch, jobs: Sequence[WatchedJob]) -> datetime | None:
+def _since(watch: Watch, jobs: Sequence[WatchedJob], now: datetime, patience: Patience) -> datetime | None:
+    """Ask for what changed after this time; None: for everything, also when a message with an end has got lost."""
     if watch.looked_at is None or watch.looks % WIDE_EVERY == 0:
+        return None
+    if any(job.told_at is not None and not _is_on_its_way(job, now, patience) for job in jobs):
         return None
     news = [job.began_at for job in jobs if job.registered_at >= watch.looked_at]
     return min([watch.looked_at, *news]) - OVERLAP
@@ -55,9 +61,10 @@ def _since(watch: Watch, jobs: Sequence[WatchedJob]) -> datetime | None:
 
 def _tell(
     world: World, key: str, jobs: Sequence[WatchedJob], seen: Mapping[str, Observation], *, wide: bool
-) -> list[WatchedJob]:
-    """Takes the observations to their runs; returns the jobs that are still under way."""
-    left = []
+) -> tuple[list[WatchedJob], bool]:
+    """Takes the observations to their runs; returns the jobs that are still under way, and whether all worked."""
+    left: list[WatchedJob] = []
+    all_told = True
     budget = INLINE_ADVANCES
     for watched in jobs:
         observation = seen.get(watched.job.id)
@@ -69,7 +76,8 @@ def _tell(
         told = _observed(job, observation)
         if budget > 0 or told is None:
             budget -= 1
-            ended = _told_inline(world, key, job, told)
+            ended, worked = _told_inline(world, key, job, told)
+            all_told = all_told and worked
         else:
             # Noted first: its message may have been handled, and the job let go, before `send` comes back.
             world.places.update(key, replace(job, job=told.job, told_at=world.now()))
@@ -77,22 +85,23 @@ def _tell(
             ended = False
         if not ended:
             left.append(job)
-    return left
+    return left, all_told
 
 
-def _told_inline(world: World, key: str, job: WatchedJob, told: Observed | None) -> bool:
-    """True when the job needs no more looks."""
+def _told_inline(world: World, key: str, job: WatchedJob, told: Observed | None) -> tuple[bool, bool]:
+    """Whether the job needs no more looks, and whether its run could be told."""
     try:
         run = advance(world, job.run_id, *([told] if told else []))
         if run is None or not _still_runs(run, job):
             world.places.unwatch(key, job.job.id)
-            return True
+            return True, True
         if told is not None and told.observation.verdict is Verdict.ACTIVE:
             world.places.update(key, replace(job, job=told.job))
     except Exception:  # noqa: BLE001
         # One run's trouble must not keep the others waiting; the job stays watched, so it is told again.
         log.exception("action=tell_failed run=%s step=%s", job.run_id, job.step)
-    return False
+        return False, False
+    return False, True
 
 
 def _is_news(job: WatchedJob, observation: Observation | None, now: datetime, patience: Patience) -> bool:
@@ -100,9 +109,14 @@ def _is_news(job: WatchedJob, observation: Observation | None, now: datetime, pa
         return _past(job.deadline_at, now)
     if observation.status != job.job.status:
         return True
-    if job.told_at is not None and now < job.told_at + timedelta(seconds=patience.revive_seconds):
-        return False  # its message is on the way
+    if _is_on_its_way(job, now, patience):
+        return False
     return observation.verdict is not Verdict.ACTIVE or _past(job.deadline_at, now)
+
+
+def _is_on_its_way(job: WatchedJob, now: datetime, patience: Patience) -> bool:
+    """Whether a message with its end may still reach its run."""
+    return job.told_at is not None and now < job.told_at + timedelta(seconds=patience.revive_seconds)
 
 
 def _past(deadline: datetime | None, now: datetime) -> bool:

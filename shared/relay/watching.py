@@ -28,7 +28,11 @@ def ensure_watch(world: World, place: Place, look_at: datetime, *, urgent: bool 
                 return
             continue
         due = look_at if urgent else max(look_at, held.watch.not_before or look_at)
-        if _soon_enough(held.watch, due, world.now()) or schedule_look(world, held, due):
+        if held.watch.place != place:  # the newest start knows best which credential opens it
+            held = replace(held, watch=replace(held.watch, place=place))
+        elif _soon_enough(held.watch, due, world.now()):
+            return
+        if schedule_look(world, held, due):
             return
     # Whoever wins this often keeps the watch alive; the timer finds it if not.
 

@@ -89,6 +89,8 @@ def could_be(run: Mapping[str, Any], order: Order, since: datetime, groups: froz
         return bool(parameters.get(carrier) == order.correlation)
     if _invoked_by(run).get("invokedByType", "Manual") != "Manual":
         return False
+    if order.ready_at is not None:  # one that began before its data was ready is never ours
+        since = max(since, order.ready_at)
     started_at = time_of(run.get("runStart"))
     if started_at is not None and order.latest_at is not None and started_at > order.latest_at:
         return False  # somebody else's call. One that waits in a queue may show no start at all

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shared.ports import Place, WatchedJob
 from shared.storage.base import Delete, Insert, Replace, Row, Table, Upsert
-from shared.store.codec import as_json, decode, encode, key_of
+from shared.store.codec import decode, encode, key_of
 from shared.store.runs import scan_all
 
 WATCHES = "watches"
@@ -45,9 +45,15 @@ class HeldWatch:
 
 
 def place_key(place: Place) -> str:
-    """A short name of a place that is safe in keys and messages: the same target, the same name."""
-    target = json.dumps([as_json(type(place.connection), place.connection), place.scope], sort_keys=True)
-    return f"{place.connection.name}.{hashlib.sha256(target.encode()).hexdigest()[:16]}"
+    """A short name of a place that is safe in keys and messages: the same target, the same name.
+
+    What the chains file calls the connection, and which credential opens it, makes no other place: else a job
+    could be claimed there a second time.
+    """
+    there = place.connection
+    named = (there.subscription, there.resource_group, there.factory, there.workspace)
+    target = json.dumps([there.type, *((name or "").lower() for name in named), place.scope])
+    return f"{there.type}.{hashlib.sha256(target.encode()).hexdigest()[:16]}"
 
 
 class PlaceStore:

@@ -139,6 +139,14 @@ def test_a_run_that_began_long_after_the_call_had_ended_is_another_steps(side: S
     assert [job.id for job in side.service.find_started(later)] == [theirs.id]
 
 
+def test_a_run_that_began_before_its_data_was_ready_is_never_taken_for_ours(side: Side) -> None:
+    side.api.start(side.factory, side.cloud.pipeline, {"day": "mon"})
+    side.cloud.wait(10)
+    order = order_of(side.step(), at=side.cloud.now, ready_at=T0 + timedelta(seconds=9))
+    assert side.service.find_started(order) == []
+    assert side.service.find_started(replace(order, ready_at=T0)) != []
+
+
 def test_with_a_correlation_parameter_the_match_is_exact(side: Side) -> None:
     step = side.step(correlation="baton_run")
     for number in (1, 2):

@@ -44,6 +44,7 @@ class FakeService:
     observe_fails: list[BatonError] = field(default_factory=list)
     looks: int = 0
     find_breaks: Exception | None = None
+    asked: list[datetime | None] = field(default_factory=list)  # since when, by the looks
     wanted: list[Order] = field(default_factory=list)
     same_id: str | None = None
 
@@ -75,6 +76,7 @@ class FakeService:
         self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
     ) -> Mapping[str, Observation]:
         self.looks += 1
+        self.asked.append(since)
         if self.observe_fails:
             raise self.observe_fails.pop(0)
         wanted = {watched.job.id for watched in jobs}

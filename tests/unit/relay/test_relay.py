@@ -5,18 +5,19 @@ from datetime import timedelta
 
 import pytest
 
-from shared.core.definition import Parameter, Schedule
+from shared.core.definition import Credential, Parameter, Schedule
 from shared.core.errors import RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Verdict
 from shared.core.ids import newest_first
-from shared.core.run import Error, RunStatus, StepStatus
+from shared.core.run import Error, Run, RunStatus, StepStatus
 from shared.core.timing import MISSING_SECONDS
 from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError
 from shared.relay.tick import tick
-from shared.relay.watch import INLINE_ADVANCES
+from shared.relay.watch import INLINE_ADVANCES, look
 from shared.storage.base import Row, StorageUnavailableError, Upsert
+from shared.store.runs import Held, RunStore, Slots
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
 
 LOST = UnclearError("no_answer", "The response was lost.")
@@ -555,3 +556,59 @@ def test_a_job_cancelled_by_others_is_told_as_such(small: SmallWorld) -> None:
     told = small.run(run.id)
     assert told.error is not None
     assert (told.status, told.error.code) == (RunStatus.FAILED, "job_cancelled")
+
+
+def test_a_place_is_what_it_leads_to_whatever_it_is_called_and_whoever_opens_it(small: SmallWorld) -> None:
+    step = a_step("load")
+    other = replace(step.connection, name="other", credential=Credential(type="client_secret", name="ci"))
+    small.start(a_chain(step))
+    small.start(replace(a_chain(replace(step, connection=other)), name="second"))
+    [held] = small.world.places.watches()
+    assert held.watch.place.connection == other  # the newest start's credential is the one that looks
+    assert len(small.world.places.watched(held.key)) == 2
+
+
+def test_a_message_with_an_end_that_got_lost_is_made_up_for_by_a_look_at_everything(small: SmallWorld) -> None:
+    for _ in range(INLINE_ADVANCES + 2):
+        small.start(a_chain(a_step("load")))
+    small.pass_time(5)
+    for job_id in tuple(small.service.jobs):
+        small.service.end(job_id)
+    look(small.world, *_only_watch(small))
+    small.lose_messages()
+    small.now += timedelta(seconds=120)
+    tick(small.world, [])
+    small.pass_time(2)
+    assert small.service.asked[-1] is None
+    small.pass_time(2)
+    assert all(run.status is RunStatus.SUCCEEDED for run in _all_runs(small))
+
+
+def test_a_run_that_could_not_be_told_is_told_by_the_next_look(small: SmallWorld) -> None:
+    class Failing(RunStore):
+        failures = 1
+
+        def save(self, held: Held, run: Run, slots: Slots | None = None) -> Held | None:
+            if Failing.failures:
+                Failing.failures -= 1
+                raise StorageUnavailableError("storage does not answer")
+            return super().save(held, run, slots)
+
+    small.start(a_chain(a_step("load")))
+    small.pass_time(10)
+    small.service.end("job-1")
+    asked_until = small.service.asked[-1]
+    world = replace(small.world, runs=Failing(small.storage.table("baton")))
+    look(world, *_only_watch(small))
+    look(small.world, *_only_watch(small))
+    assert small.service.asked[-1] == small.service.asked[-2] != asked_until
+    assert all(run.status is RunStatus.SUCCEEDED for run in _all_runs(small))
+
+
+def _only_watch(small: SmallWorld) -> tuple[str, str]:
+    [held] = small.world.places.watches()
+    return held.key, held.watch.token
+
+
+def _all_runs(small: SmallWorld) -> tuple[Run, ...]:
+    return small.world.runs.newest(status=None, limit=50, cursor=None).runs
