@@ -70,7 +70,10 @@ class Fabric:
             earliest = max(earliest, order.ready_at)
         entries = [entry for entry in self._entries(item) if _could_be(entry, order, earliest)]
         entries.sort(key=lambda entry: abs(_began(entry) - order.intended_at))
-        return [self._job(definition, item, entry["id"].lower(), str(entry["status"])) for entry in entries]
+        return [
+            self._job(definition, item, entry["id"].lower(), text_of(entry.get("status")) or "NotStarted")
+            for entry in entries
+        ]
 
     def observe(
         self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
@@ -196,10 +199,10 @@ def _could_be(entry: Mapping[str, Any], order: Order, earliest: datetime) -> boo
     One that has not begun has no beginning to compare; whoever asked for it, it will begin after the intent.
     """
     status = text_of(entry.get("status"))
-    if not text_of(entry.get("id")) or status is None or entry.get("invokeType") == "Scheduled":
+    if not text_of(entry.get("id")) or entry.get("invokeType") == "Scheduled":
         return False
     began_at = time_of(entry.get("startTimeUtc"))
-    if began_at is None and status != "NotStarted":
+    if began_at is None and status not in ("NotStarted", None):  # without a status it is there all the same
         return False
     if not _same_job_type(order.definition.job_type, entry.get("jobType")):
         return False

@@ -216,6 +216,15 @@ def test_a_job_that_began_long_after_the_call_had_ended_is_another_steps(world: 
     assert job.id == theirs.id
 
 
+def test_a_lost_start_is_found_also_where_the_list_shows_no_status(world: World) -> None:
+    world.fault(RUN, when="after", lost=True, times=1)
+    with pytest.raises(UnclearError):
+        world.start()
+    world.fault("fabric.list", no_status=True)
+    [job] = world.service.find_started(order_of(STEP, {}))
+    assert (job.id, job.status) == (world.notebook.instances[0].id, "NotStarted")
+
+
 def test_another_job_type_of_the_same_item_is_not_ours(world: World) -> None:
     lakehouse = world.cloud.azure.fabric.item(WORKSPACE, Item(ENDPOINT, "Lake", "Lakehouse"))
     world.theirs(lakehouse, "RefreshMaterializedLakeViews")
@@ -235,7 +244,7 @@ def test_another_job_type_of_the_same_item_is_not_ours(world: World) -> None:
         ({"invokeType": "Scheduled"}, False),
         ({"startTimeUtc": None, "status": "NotStarted"}, True),
         ({"startTimeUtc": None, "status": "Completed"}, False),
-        ({"status": None}, False),
+        ({"status": None}, True),
         ({"id": None}, False),
     ],
     ids=str,

@@ -5,16 +5,21 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from local.simulated_azure.fabric_items import Item
 from local.simulated_azure.pipelines import Pipeline
 from local.simulated_azure.power_bi import Dataset
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Chain, Connection, Refresh, Schedule, StepDefinition
 from tests.simulation.luck import Luck
 
-FACTORIES = tuple(
-    Connection(name=f"adf-{n}", type="data_factory", subscription="s", resource_group="g", factory=f"f-{n}")
-    for n in range(2)
+FACTORIES = (
+    Connection(name="adf-0", type="data_factory", subscription="s", resource_group="g", factory="f-0"),
+    Connection(name="adf-1", type="data_factory", subscription="s", resource_group="g", factory="f-1"),
+    Connection(name="also-adf-1", type="data_factory", subscription="s", resource_group="G", factory="F-1"),
+    Connection(name="syn", type="synapse", workspace="syn-0"),
 )
+LAKEHOUSE = Connection(name="lake", type="fabric", workspace="0d9c1d0e-0000-0000-0000-000000000001")
+ITEMS = ("11111111-0000-0000-0000-000000000001", "11111111-0000-0000-0000-000000000002")
 WORKSPACE = Connection(name="pbi", type="power_bi", workspace="w")
 DATASETS = ("d0", "d1")
 WHO = "{{ run.id }}"
@@ -31,6 +36,11 @@ class Maker:
         self._azure = azure
         for model in DATASETS:
             azure.power_bi.dataset("w", Dataset(model, model, seconds=chance.uniform(2, 15)))
+        for item in ITEMS:
+            made = Item(item, f"item {item[-1]}", "Notebook", seconds=chance.uniform(2, 15), exit_value="7")
+            azure.fabric.item(LAKEHOUSE.workspace or "", made)
+        azure.fabric.retry_after_seconds = chance.choice([1, 5, 60])
+        azure.fabric.names_jobs = chance.random() < 0.8
 
     def chains(self) -> list[Chain]:
         """One to three."""
@@ -70,8 +80,11 @@ class Maker:
     def _step(self, chain: str, number: int) -> StepDefinition:
         chance = self._chance
         after = tuple(f"s{before}" for before in range(number) if chance.random() < 0.6)
-        if number and chance.random() < 0.45:
+        kind = chance.random()
+        if number and kind < 0.4:
             return self._refresh(f"s{number}", after)
+        if kind > 0.9:
+            return self._notebook(f"s{number}", after)
         return self._pipeline(chain, f"s{number}", after)
 
     def _refresh(self, name: str, after: tuple[str, ...]) -> StepDefinition:
@@ -87,11 +100,27 @@ class Maker:
             retry_delay_seconds=30,
         )
 
+    def _notebook(self, name: str, after: tuple[str, ...]) -> StepDefinition:
+        return StepDefinition(
+            name=name,
+            connection=LAKEHOUSE,
+            after=after,
+            item=self._chance.choice(ITEMS),
+            job_type="RunNotebook",
+            timeout_seconds=7_200,
+            retries=self._chance.choice([0, 1]),
+            retry_delay_seconds=30,
+        )
+
     def _pipeline(self, chain: str, name: str, after: tuple[str, ...]) -> StepDefinition:
         chance = self._chance
         connection = chance.choice(FACTORIES)
         pipeline = f"{chain}-{name}"
-        factory = self._azure.data_factory.factory("s", "g", connection.factory or "")
+        factory = (
+            self._azure.synapse.workspace(connection.workspace or "")
+            if connection.type == "synapse"
+            else self._azure.data_factory.factory("s", "g", connection.factory or "")
+        )
         telling = chance.random() < 0.7
         factory.pipelines[pipeline] = Pipeline(
             pipeline,

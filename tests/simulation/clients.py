@@ -23,9 +23,11 @@ from local.simulated_azure.messages import LostError, Request, Response
 from shared.core.definition import Connection
 from shared.ports import Service
 from shared.services.data_factory import FactoryCalls
+from shared.services.fabric import Fabric
 from shared.services.pipelines import PipelineService
 from shared.services.power_bi import PowerBi
 from shared.services.reach import Reach
+from shared.services.synapse import Synapse
 
 Handle = Callable[[Request], Response]
 
@@ -170,6 +172,8 @@ class _Answer:
 
 STRAIGHT: Mapping[str, Callable[[Connection, Reach], Service]] = {
     "data_factory": straight_data_factory,
+    "synapse": Synapse,
+    "fabric": Fabric,
     "power_bi": PowerBi,
 }
 

@@ -8,8 +8,8 @@ from local.simulated_azure.faults import Fault, Faults
 from local.simulated_azure.world import SimulatedAzure
 from tests.simulation.luck import Luck
 
-STARTS = ("data_factory.create_run", "power_bi.refresh")
-LISTS = ("data_factory.query_runs", "power_bi.history")
+STARTS = ("data_factory.create_run", "synapse.create_run", "power_bi.refresh", "fabric.run")
+LISTS = ("data_factory.query_runs", "synapse.query_runs", "power_bi.history", "fabric.list")
 OTHERS = (
     *LISTS,
     "data_factory.get_run",
@@ -34,7 +34,7 @@ class LuckyFaults(Faults):
 def switch_on(azure: SimulatedAzure, luck: Luck, severity: float) -> Faults:
     """The faults, in place of those of the services."""
     faults = LuckyFaults(luck)
-    for service in (azure, azure.data_factory, azure.synapse, azure.power_bi):
+    for service in (azure, azure.data_factory, azure.synapse, azure.power_bi, azure.fabric):
         service.faults = faults
     share = min(0.12, 0.03 * severity)
     if severity:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from local.simulated_azure.pipelines import PipelineRun
-from local.simulated_azure.power_bi import Refresh
 from shared.core.run import Run, RunStatus, Step, StepStatus
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
+from tests.simulation.books import TheirJob, looks_alike, succeeded, was_stopped
 from tests.simulation.simulation import Simulation
-from tests.simulation.witness import TheirJob
 
 # What ends a call when the simulated world is at fault; anything else is a fault of Baton's.
 EXPLAINED = ("StorageUnavailableError", "CrashError")
@@ -94,8 +92,9 @@ def _jobs(simulation: Simulation) -> Iterator[str]:
     for job_id, attempt in witness.owners.items():
         if job_id in witness.claims:
             continue
-        if taken and isinstance(witness.job(job_id), Refresh):
-            continue  # Power BI tells of no caller: somebody's fresh refresh may be taken for a lost one of ours
+        job = witness.job(job_id)
+        if taken and job is not None and looks_alike(job):
+            continue  # somebody's fresh refresh may be taken for a lost one of ours
         yield f"job {job_id} was started for {attempt}, and no attempt knows of it"
 
 
@@ -109,13 +108,12 @@ def _truth(simulation: Simulation, runs: list[Run]) -> Iterator[str]:
 
 def _step_is_true(simulation: Simulation, run: Run, step: Step, job: TheirJob) -> Iterator[str]:
     status = job.status(simulation.scheduler.now())
-    good = status in ("Succeeded", "Completed")
+    good = succeeded(job, simulation.scheduler.now())
     if step.status is StepStatus.SUCCEEDED and not good:
         yield f"{run.id}: {step.name} succeeded, its job {status}"
     if step.status is StepStatus.FAILED and good and step.error and step.error.code != "output_too_large":
         yield f"{run.id}: {step.name} failed ({step.error}), its job {status}"
-    stopped = (job.cancel_at if isinstance(job, PipelineRun) else job.cancelled_at) is not None
     timed_out = step.error is not None and step.error.code == "timeout"
     wanted = run.cancel_requested_at or timed_out or step.status is StepStatus.SUCCEEDED
-    if stopped and not wanted:
+    if was_stopped(job) and not wanted:
         yield f"{run.id}: {step.name}'s healthy job was cancelled ({step.error})"

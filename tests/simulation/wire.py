@@ -13,6 +13,7 @@ from shared.core.definition import StepDefinition
 from shared.core.facts import Observation
 from shared.core.run import Job
 from shared.ports import History, JobPage, JobQuery, Order, Place, Problem, Service, Services, WatchedJob
+from tests.simulation.books import all_jobs
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.witness import Witness
 
@@ -88,9 +89,7 @@ class Wire:
         return answer
 
     def _jobs(self) -> set[str]:
-        jobs = {run_id for factory in self.azure.data_factory.factories.values() for run_id in factory.runs}
-        models = [model for models in self.azure.power_bi.workspaces.values() for model in models.values()]
-        return jobs | {refresh.id for model in models for refresh in model.refreshes}
+        return {job.id for job in all_jobs(self.azure)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,19 +12,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
-from local.simulated_azure.pipelines import PipelineRun
-from local.simulated_azure.power_bi import Refresh
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Chain
 from shared.core.lifecycle import RUN_TABLE, STEP_TABLE
 from shared.core.run import FINAL_STEP, Run, RunStatus, StepStatus, Transition
 from shared.storage.base import Insert, Upsert, Write
 from shared.store.codec import decode
+from tests.simulation.books import TheirJob, all_jobs, began_at, looks_alike
 
-TheirJob = PipelineRun | Refresh
 CLOCKS_DIFFER = timedelta(seconds=20)
 
 
@@ -109,15 +107,7 @@ class Witness:
 
     def job(self, job_id: str) -> TheirJob | None:
         """The job in its service's own books."""
-        for factory in self.azure.data_factory.factories.values():
-            if job_id in factory.runs:
-                return factory.runs[job_id]
-        for models in self.azure.power_bi.workspaces.values():
-            for model in models.values():
-                for refresh in model.refreshes:
-                    if refresh.id == job_id:
-                        return refresh
-        return None
+        return next((job for job in all_jobs(self.azure) if job.id == job_id), None)
 
     def _changed(self, run_id: str, change: Transition) -> None:
         run = self.runs[run_id]
@@ -194,16 +184,6 @@ class Witness:
             ended = self.job(run.steps[before].job_id or "")
             if ended is None or began_at(job) < ended.ended_at():
                 self.wrong(f"{name} counts, but began before {before} had ended")
-
-
-def looks_alike(job: TheirJob) -> bool:
-    """Whether its service shows nothing of whom it was started for."""
-    return isinstance(job, Refresh) or not job.parameters
-
-
-def began_at(job: TheirJob) -> datetime:
-    """By the service's clock."""
-    return job.started_at if isinstance(job, Refresh) else job.created_at
 
 
 def _after(definition: Chain, step: str | None) -> tuple[str, ...]:
