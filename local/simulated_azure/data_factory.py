@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import unquote
 
-from local.simulated_azure.messages import Request, Response, answer, problem
-from local.simulated_azure.pipeline_api import PipelineApi, pipeline_resource
+from local.simulated_azure.messages import Request, Response, problem
+from local.simulated_azure.pipeline_api import PipelineApi
 from local.simulated_azure.pipelines import Factory
 
 API_VERSION = "2018-06-01"
@@ -48,14 +48,16 @@ class DataFactory(PipelineApi):
             return operation, lambda: problem(400, "MissingApiVersionParameter", text)
         return operation, act
 
+    def forbidden(self, request: Request) -> Response:
+        text = (
+            "The client 'app' with object id 'app' does not have authorization to perform action"
+            f" 'Microsoft.DataFactory/factories/action' over scope '{request.path}' or the scope is invalid. If access"
+            " was recently granted, please refresh your credentials."
+        )
+        return problem(403, "AuthorizationFailed", text)
+
     def _route(self, request: Request, parts: list[str]) -> tuple[str, Callable[[Factory], Response]] | None:
         match request.method, parts:
-            case "GET", ["pipelines"]:
-                return "list_pipelines", _list_pipelines
             case "POST", ["pipelineruns", run_id, "queryActivityruns"]:
                 return "query_activities", lambda factory: self.query_activities(factory, run_id, request)
         return PipelineApi._route(self, request, parts)  # noqa: SLF001 - super() and slots do not go together
-
-
-def _list_pipelines(factory: Factory) -> Response:
-    return answer(200, {"value": [pipeline_resource(pipeline) for pipeline in factory.pipelines.values()]})

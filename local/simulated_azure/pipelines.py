@@ -74,3 +74,4 @@ class Factory:
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     runs: dict[str, PipelineRun] = field(default_factory=dict)
+    no_role: bool = False  # the caller may do nothing here

@@ -8,7 +8,7 @@ repeated by the watch.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from azure.mgmt.datafactory import DataFactoryManagementClient
 
 _REMEDY = (
-    "Give the identity a role at the factory that allows Microsoft.DataFactory/factories:"
-    " pipelines/createrun/action, pipelineruns/read, pipelineruns/cancel/action, querypipelineruns and"
-    " pipelineruns/queryactivityruns (Data Factory Contributor has them all)."
+    "Give the identity a role at factory {factory}: the custom role 'Baton pipeline runner' that the deployment makes"
+    " (infra/modules/factory-access.bicep), or Data Factory Contributor. It needs, under"
+    " Microsoft.DataFactory/factories: pipelines/read, pipelines/createrun/action, pipelineruns/read,"
+    " pipelineruns/cancel/action, querypipelineruns and pipelineruns/queryactivityruns."
 )
 
 
@@ -110,6 +111,16 @@ class FactoryCalls:
             lambda: self._client.pipelines.get(*self._place, pipeline, **self._options()),
         )
 
+    def pipeline_names(self) -> Sequence[str]:
+        """Of the first page: enough to find the nearest."""
+        options = {name: value for name, value in self._options().items() if name != "cls"}
+
+        def listed() -> dict[str, Any]:
+            pages = self._client.pipelines.list_by_factory(*self._place, **options).by_page()
+            return {"names": [str(each.name) for each in next(pages, ())]}
+
+        return list(self._call("listing pipelines", listed)["names"])
+
     def link(self, run_id: str) -> str:
         group, factory = self._place
         resource = (
@@ -140,7 +151,7 @@ class FactoryCalls:
             answer: Any = error.response
             if answer is None:
                 raise no_answer(told, error, starting=starting) from error
-            remedy = _REMEDY if answer.status_code in (401, 403) else ""
+            remedy = _REMEDY.format(factory=self._connection.factory) if answer.status_code in (401, 403) else ""
             raise bad_answer(
                 told, answer.status_code, answer.headers, answer.text(), starting=starting, remedy=remedy
             ) from error
