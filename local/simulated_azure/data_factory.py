@@ -51,8 +51,8 @@ class DataFactory(PipelineApi):
     def forbidden(self, request: Request) -> Response:
         text = (
             "The client 'app' with object id 'app' does not have authorization to perform action"
-            f" 'Microsoft.DataFactory/factories/action' over scope '{request.path}' or the scope is invalid. If access"
-            " was recently granted, please refresh your credentials."
+            f" 'Microsoft.DataFactory/factories/action' over scope '{request.path}' or the scope is invalid."
+            " If access was recently granted, please refresh your credentials."
         )
         return problem(403, "AuthorizationFailed", text)
 

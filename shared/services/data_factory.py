@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from azure.mgmt.datafactory import DataFactoryManagementClient
 
 _REMEDY = (
-    "Give the identity a role at factory {factory}: the custom role 'Baton pipeline runner' that the deployment makes"
-    " (infra/modules/factory-access.bicep), or Data Factory Contributor. It needs, under"
+    "Give the identity a role at factory {factory}: the custom role 'Baton pipeline runner' that the deployment"
+    " makes (infra/modules/factory-access.bicep), or Data Factory Contributor. It needs, under"
     " Microsoft.DataFactory/factories: pipelines/read, pipelines/createrun/action, pipelineruns/read,"
     " pipelineruns/cancel/action, querypipelineruns and pipelineruns/queryactivityruns."
 )
