@@ -22,8 +22,8 @@ class Pipelines(Protocol):
     def pipeline_names(self) -> Sequence[str]: ...
 
 
-def pipeline_problems(pipelines: Pipelines, definitions: Sequence[StepDefinition]) -> list[Problem]:
-    """Every pipeline is read once. Trouble that all reads would meet is told once, and ends it."""
+def pipeline_problems(pipelines: Pipelines, definitions: Sequence[StepDefinition]) -> tuple[list[Problem], bool]:
+    """The problems, and whether the place answers at all. Trouble that every call would meet is told once."""
     problems: list[Problem] = []
     names: Collection[str] | None = None
     for pipeline in sorted({step.pipeline or "" for step in definitions}):
@@ -31,25 +31,30 @@ def pipeline_problems(pipelines: Pipelines, definitions: Sequence[StepDefinition
             resource = pipelines.get_pipeline(pipeline)
         except (RefusedError, TryLaterError) as error:
             if error.code != "not_found":
-                return [*problems, Problem(error.code, error.message)]
+                return [*problems, Problem(error.code, error.message)], False
             try:
                 names = pipelines.pipeline_names() if names is None else names
             except (RefusedError, TryLaterError) as without:
-                return [*problems, _unlisted(pipelines, pipeline, error.message, without)]
+                text = _unlisted(pipelines, pipeline, error.message, without)
+                return [*problems, Problem("not_found", text)], False
             problems.append(Problem("not_found", _unknown(pipelines, pipeline, names)))
             continue
         steps = [step for step in definitions if step.pipeline == pipeline]
         problems += [problem for step in steps for problem in _parameter_problems(step, resource)]
-    return list(dict.fromkeys(problems))
+    return list(dict.fromkeys(problems)), True
 
 
-def unknown_pipeline(pipelines: Pipelines, pipeline: str, refused: RefusedError) -> RefusedError:
-    """A start's "not found", with the names that are nearest where they can be had."""
+def explained(pipelines: Pipelines, pipeline: str, refused: RefusedError) -> RefusedError:
+    """A start's refusal with what else can be said of it: the nearest names, or where parameters are compared."""
+    if refused.code == "bad_request" and "InvalidTemplate" in refused.message:
+        compared = "GET /api/health compares the step's parameters with those that the pipeline declares."
+        return RefusedError(refused.code, f"{refused.message} {compared}")
+    if refused.code != "not_found":
+        return refused
     try:
         names = pipelines.pipeline_names()
     except (RefusedError, TryLaterError) as without:
-        told = _unlisted(pipelines, pipeline, refused.message, without)
-        return RefusedError(refused.code, told.message)
+        return RefusedError(refused.code, _unlisted(pipelines, pipeline, refused.message, without))
     if pipeline in names:  # it is there: something else is missing
         return refused
     return RefusedError(
@@ -62,13 +67,11 @@ def _unknown(pipelines: Pipelines, pipeline: str, names: Collection[str]) -> str
     return f"There is no pipeline {pipeline!r} in {pipelines.where}{near}"
 
 
-def _unlisted(pipelines: Pipelines, pipeline: str, told: str, why: RefusedError | TryLaterError) -> Problem:
+def _unlisted(pipelines: Pipelines, pipeline: str, told: str, why: RefusedError | TryLaterError) -> str:
     """The pipelines' list is not to be had; a 404 there means that the place itself is missing."""
     if why.code == "not_found":
-        text = f"There is no {pipelines.where}: check the connection's fields in the chains file. {told}"
-    else:
-        text = f"There is no pipeline {pipeline!r} in {pipelines.where}. {told}"
-    return Problem("not_found", text)
+        return f"There is no {pipelines.where}: check the connection's fields in the chains file. {told}"
+    return f"There is no pipeline {pipeline!r} in {pipelines.where}. {told}"
 
 
 def _parameter_problems(step: StepDefinition, resource: Json) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import Clock, History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
 from shared.services.answers import skip_of, unchanged
-from shared.services.pipeline_checks import pipeline_problems, unknown_pipeline
+from shared.services.pipeline_checks import explained, pipeline_problems
 from shared.services.pipeline_runs import (
     VERDICTS,
     began,
@@ -36,7 +36,6 @@ KEPT = timedelta(days=45)  # the services forget runs after that
 MOST_PAGES = 1_000
 MOST_SINGLE_READS = 25
 MOST_REASONS = 25
-_OF_STEPS = ("not_found", "unknown_parameter", "missing_parameter")  # other problems every call would meet
 REASON_SECONDS = 10.0  # a run's verdict waits no longer for its reason
 
 
@@ -89,9 +88,7 @@ class PipelineService:
         try:
             answer = self._calls.create_run(pipeline, order.parameters, continued, send_before)
         except RefusedError as error:
-            if error.code != "not_found":
-                raise
-            raise unknown_pipeline(self._calls, pipeline, error) from error
+            raise explained(self._calls, pipeline, error) from error.__cause__
         run_id = text_of(answer.get("runId"))
         if run_id is None:
             raise UnclearError("no_clear_answer", f"starting pipeline {pipeline!r}: the answer names no run")
@@ -128,8 +125,8 @@ class PipelineService:
 
     def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
         """Pipelines, parameters, and the right to watch runs. Whether they may be started, only a start tells."""
-        problems = pipeline_problems(self._calls, definitions)
-        if any(problem.code not in _OF_STEPS for problem in problems):
+        problems, answers = pipeline_problems(self._calls, definitions)
+        if not answers:
             return problems
         try:
             next(self._query(self._clock(), []), None)
