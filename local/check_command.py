@@ -48,7 +48,7 @@ def _report_connections(settings: Settings, root: Path) -> int:
     checked = check_all(build(settings, storage=storage, root=root))
     print()
     for each in checked:
-        print("\n".join(_lines(each)), file=sys.stderr if each.problems else sys.stdout)
+        print("\n".join(_lines(each)))
     return 1 if any(each.problems for each in checked) else 0
 
 
