@@ -23,7 +23,10 @@ from local.simulated_azure.messages import Request, Response
 from local.simulated_azure.synapse import workspace_and_path
 
 SPECS = Path(__file__).resolve().parent.parent.parent / "shared" / "reference" / "specs"
-_MEMBERS = re.compile(r"/roleAssignments(/[^/]+)?$|/groups/[^/]+/users$")  # in no document
+# In no document that is at hand: who is in a workspace, and what the caller may do with a resource.
+_MEMBERS = re.compile(
+    r"/roleAssignments(/[^/]+)?$|/groups/[^/]+/users$|/providers/Microsoft\.Authorization/permissions$"
+)
 _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _UNZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 

@@ -13,8 +13,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from shared.core.definition import Connection
+from shared.core.definition import Connection, StepDefinition
+from shared.ports import Problem
 from shared.services.answers import bad_answer, no_answer
+from shared.services.factory_rights import missing_actions
+from shared.services.pipeline_checks import PARAMETER_CODES
 from shared.services.pipelines import Continued, PipelineService, nonsense, too_late
 from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach, is_plain_http
 
@@ -34,6 +37,18 @@ class DataFactory(PipelineService):
 
     def __init__(self, connection: Connection, reach: Reach) -> None:
         super().__init__(connection, FactoryCalls(connection, reach), reach.clock)
+        self._reach = reach
+
+    def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
+        """Here the right to start and to cancel can be asked for as well."""
+        problems = super().check(definitions)
+        if any(problem.code not in ("not_found", *PARAMETER_CODES) for problem in problems):
+            return problems
+        missing = missing_actions(self._connection, self._reach)
+        if not missing:
+            return problems
+        text = f"The identity's roles at factory {self._connection.factory} lack {', '.join(missing)}."
+        return [*problems, Problem("forbidden", f"{text} {_REMEDY.format(factory=self._connection.factory)}")]
 
 
 class FactoryCalls:

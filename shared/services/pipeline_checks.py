@@ -12,6 +12,8 @@ from shared.services.nearest import nearest
 
 Json = Mapping[str, Any]
 
+PARAMETER_CODES = ("unknown_parameter", "missing_parameter")
+
 
 class Pipelines(Protocol):
     """What can be read of a place's pipelines. Both calls raise RefusedError and TryLaterError."""

@@ -344,6 +344,53 @@ def test_trouble_that_every_call_meets_is_told_once(side: Side, status: int) -> 
     assert len(side.service.check(steps)) == 1
 
 
+STARTS = "Microsoft.DataFactory/factories/pipelines/createRun/action"
+WATCHES = ("*/read", "Microsoft.DataFactory/factories/querypipelineruns/*")
+
+
+def test_a_role_that_may_watch_and_start_nothing_is_told_before_a_start_is_refused(preflight: Preflight) -> None:
+    preflight.factory.actions = (*WATCHES, "Microsoft.DataFactory/factories/pipelineruns/*")
+    [problem] = preflight.problems("adf")
+    assert problem["code"] == "forbidden"
+    assert "factory f-1 lack pipelines/createrun/action." in problem["message"]
+    assert "Data Factory Contributor" in problem["message"]
+    step = preflight.failed_step("adf")
+    assert step.error.code == "forbidden"
+    assert "Data Factory Contributor" in step.error.message
+    preflight.factory.actions = (*WATCHES, "microsoft.datafactory/factories/pipelineruns/*", STARTS)
+    assert preflight.problems("adf") == []
+
+
+def test_an_identity_that_may_not_ask_for_its_rights_has_none_missing(preflight: Preflight) -> None:
+    preflight.factory.actions = (*WATCHES, STARTS)
+    preflight.factory.shows_permissions = False
+    assert preflight.problems("adf") == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("data_factory.permissions", status=200, body="no JSON"),
+        Fault("data_factory.permissions", status=200, body="[]"),
+        Fault("data_factory.permissions", status=200, body='{"value": []}'),
+        Fault("data_factory.permissions", status=503),
+        Fault("data_factory.permissions", lost=True),
+    ],
+)
+def test_rights_that_are_told_badly_are_no_problem(preflight: Preflight, fault: Fault) -> None:
+    preflight.world.azure.faults.on.append(fault)
+    assert preflight.problems("adf") == []
+
+
+def test_what_one_role_leaves_out_another_may_give(preflight: Preflight) -> None:
+    owner = {"actions": ["*"], "notActions": ["Microsoft.DataFactory/factories/pipelines/createrun/action"]}
+    runner = {"actions": [STARTS], "notActions": []}
+    for roles, count in (([owner], 1), ([owner, runner], 0)):
+        fault = Fault("data_factory.permissions", status=200, body=json.dumps({"value": roles}), times=1)
+        preflight.world.azure.faults.on.append(fault)
+        assert len(preflight.problems("adf")) == count
+
+
 def test_a_workspaces_role_that_cannot_be_learned_is_no_problem(preflight: Preflight) -> None:
     preflight.world.azure.faults.on.append(Fault("fabric.workspaces", status=403))
     assert preflight.problems("fab") == []
