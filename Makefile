@@ -28,8 +28,8 @@ demo: $(BIN)/.run ## the main job on this machine, against a simulated Azure
 run: $(BIN)/.run ## host your chains.yaml here, against real Azure, with your own login
 	$(BIN)/python -m local run
 
-check: $(BIN)/.run ## check your chains.yaml
-	$(BIN)/python -m local check
+check: $(BIN)/.run ## check your chains.yaml, and with ONLINE=1 what its connections need, with your own login
+	$(BIN)/python -m local check $(if $(ONLINE),--online)
 
 azurite: ## install the storage emulator that the tests use
 	test -x .tools/node_modules/.bin/azurite || npm install --silent --no-audit --no-fund --prefix .tools azurite@3.35.0

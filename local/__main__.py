@@ -6,7 +6,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     run.set_defaults(act=_run)
     key = commands.add_parser("key", help="print the key that callers of `run` need")
     key.set_defaults(act=_key)
-    check = commands.add_parser("check", help="check the chains file")
+    check = commands.add_parser("check", help="check the chains file, and what it needs of Azure")
+    check.add_argument("--online", action="store_true", help="ask every connection too; nothing is started")
     check.set_defaults(act=_check)
     login = commands.add_parser("login", help="sign in for a credential of type refresh_token")
     login.add_argument("credential", help="its name in the chains file")
@@ -44,6 +45,7 @@ def _demo(told: argparse.Namespace) -> int:
 
 
 def _run(told: argparse.Namespace) -> int:
+    from local.check_command import report_file
     from local.configuration import ConfigurationError, app_settings, local_keys
     from local.host.cli import run_host
     from local.host.errors import SetupError
@@ -54,7 +56,7 @@ def _run(told: argparse.Namespace) -> int:
     logging.getLogger("azure").setLevel(logging.WARNING)
     try:
         mapping = app_settings(ROOT, os.environ)
-        if _report(mapping):
+        if report_file(mapping, ROOT):
             return 1
         keys = local_keys(ROOT)
         print(f"Baton listens on http://127.0.0.1:{told.port}/api; its keys are in .baton/keys.json:")
@@ -74,14 +76,10 @@ def _key(told: argparse.Namespace) -> int:  # noqa: ARG001
     return 0
 
 
-def _check(told: argparse.Namespace) -> int:  # noqa: ARG001
-    from local.configuration import ConfigurationError, app_settings
+def _check(told: argparse.Namespace) -> int:
+    from local.check_command import check_command
 
-    try:
-        return _report(app_settings(ROOT, os.environ))
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return check_command(ROOT, os.environ, online=told.online)
 
 
 def _login(told: argparse.Namespace) -> int:
@@ -109,21 +107,6 @@ def _add_grant(parser: argparse.ArgumentParser) -> None:
 
     add_command(parser)
     parser.set_defaults(act=lambda told: grant_command(told, ROOT))
-
-
-def _report(mapping: Mapping[str, str]) -> int:
-    """Says what is wrong with the chains file, or what it declares. 0 when it can be used."""
-    from shared.chains_file import ChainsFileError, read
-
-    path = ROOT / mapping.get("CHAINS_FILE", "chains.yaml")
-    try:
-        file = read(path, mapping)
-    except ChainsFileError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for chain in file.chains.values():
-        print(f"{chain.name}: {', '.join(step.name for step in chain.steps)}")
-    return 0
 
 
 if __name__ == "__main__":

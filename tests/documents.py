@@ -23,7 +23,10 @@ from local.simulated_azure.messages import Request, Response
 from local.simulated_azure.synapse import workspace_and_path
 
 SPECS = Path(__file__).resolve().parent.parent.parent / "shared" / "reference" / "specs"
-_MEMBERS = re.compile(r"/roleAssignments(/[^/]+)?$|/groups/[^/]+/users$")  # in no document
+# In no document that is at hand: who is in a workspace, and what the caller may do with a resource.
+_MEMBERS = re.compile(
+    r"/roleAssignments(/[^/]+)?$|/groups/[^/]+/users$|/providers/Microsoft\.Authorization/permissions$"
+)
 _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _UNZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 
@@ -107,7 +110,8 @@ def _documented_path(request: Request) -> tuple[str, str] | None:
     """A request's document, and its path as written there; None for token endpoints and such."""
     in_workspace = workspace_and_path(request)
     if in_workspace is not None:
-        return "synapse.json", in_workspace[1]
+        # The list of pipelines is not in the part of the document that is at hand; Azure's own client has it.
+        return None if in_workspace[1] == "/pipelines" else ("synapse.json", in_workspace[1])
     for prefix, document, base in (
         ("/subscriptions/", "data-factory.json", ""),
         ("/v1.0/myorg/", "power-bi-refresh.json", ""),

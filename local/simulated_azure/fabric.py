@@ -43,6 +43,7 @@ class Fabric:
     location_host: str = ""  # other than the one that was called
     retry_after_seconds: int = 60
     last_started: str = ""
+    tenant_allows: bool = True  # the tenant setting for service principals
 
     def workspace(self, key: str) -> Workspace:
         """The workspace, made if it is not there."""
@@ -78,6 +79,8 @@ class Fabric:
 
     def handle(self, request: Request) -> tuple[str, Callable[[], Response]] | None:
         """The operation's name and what it does, for the paths of this service."""
+        if request.path == "/v1/workspaces" and request.method == "GET":
+            return "fabric.workspaces", lambda: self._shut() or self._workspaces(request)
         match = _PATH.fullmatch(request.path)
         if match is None:
             return None
@@ -85,6 +88,8 @@ class Fabric:
         workspace = self.workspaces.get(key.lower())
         parts = [unquote(part) for part in (match["rest"] or "").split("/")[1:]]
         operation, act = self._route(request, key, parts)
+        if not self.tenant_allows:
+            return operation, lambda: self._shut() or act(Workspace())
         if workspace is None or workspace.role is None:
             return operation, lambda: refusal(403, "InsufficientPrivileges", f"No access to workspace {key}.")
         if workspace.role == "Viewer" and operation in ("fabric.run", "fabric.cancel"):
@@ -100,6 +105,20 @@ class Fabric:
                 operation, act = self._item_route(request, key, [parts[0], *rest])
                 return operation, lambda workspace: _on_item(workspace, item, act)
         return "fabric.unknown", lambda _: refusal(404, "EndpointNotFound", "There is no such operation.")
+
+    def _shut(self) -> Response | None:
+        """The answer to a service principal that the tenant lets nowhere."""
+        text = "The caller is not authenticated to access this resource"
+        return None if self.tenant_allows else refusal(401, "Unauthorized", text)
+
+    def _workspaces(self, request: Request) -> Response:
+        roles = request.query.get("roles", "Admin,Member,Contributor,Viewer").split(",")
+        shown = [
+            {"id": key, "displayName": workspace.name, "description": "", "type": "Workspace"}
+            for key, workspace in self.workspaces.items()
+            if workspace.role in roles
+        ]
+        return _page(shown, request)
 
     def _item_route(self, request: Request, key: str, parts: list[str]) -> tuple[str, Act]:
         match request.method, parts:

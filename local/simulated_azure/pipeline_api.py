@@ -58,6 +58,10 @@ class PipelineApi:
         factory.runs[run_id] = run
         return run
 
+    def forbidden(self, request: Request) -> Response:
+        """What a caller without a role here is told, in the service's words."""
+        raise NotImplementedError
+
     def routed(self, request: Request, factory: Factory | None, parts: list[str]) -> tuple[str, Act]:
         """The operation's name and what it does, by the path's parts after the factory or workspace."""
         found = self._route(request, parts)
@@ -66,12 +70,16 @@ class PipelineApi:
         name, act = found
         if factory is None:
             return f"{self.service}.{name}", lambda: problem(404, "ResourceNotFound", "The resource is not there.")
+        if factory.no_role:
+            return f"{self.service}.{name}", lambda: self.forbidden(request)
         return f"{self.service}.{name}", lambda: act(factory)
 
     def _route(self, request: Request, parts: list[str]) -> tuple[str, Callable[[Factory], Response]] | None:
         match request.method, parts:
             case "POST", ["pipelines", name, "createRun"]:
                 return "create_run", lambda f: self._create_run(f, name, request)
+            case "GET", ["pipelines"]:
+                return "list_pipelines", _list_pipelines
             case "GET", ["pipelines", name]:
                 return "get_pipeline", lambda f: self._get_pipeline(f, name)
             case "POST", ["queryPipelineRuns"]:
@@ -163,6 +171,10 @@ class PipelineApi:
         if pipeline is None:
             return problem(404, "PipelineNotFound", f"Pipeline {name} does not exist.")
         return answer(200, pipeline_resource(pipeline))
+
+
+def _list_pipelines(factory: Factory) -> Response:
+    return answer(200, {"value": [pipeline_resource(pipeline) for pipeline in factory.pipelines.values()]})
 
 
 def pipeline_resource(pipeline: Pipeline) -> dict[str, Any]:

@@ -74,3 +74,6 @@ class Factory:
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     runs: dict[str, PipelineRun] = field(default_factory=dict)
+    no_role: bool = False  # the caller may do nothing here
+    actions: tuple[str, ...] = ("*",)  # of the caller's role at a data factory
+    shows_permissions: bool = True  # whether the caller may ask what its roles allow

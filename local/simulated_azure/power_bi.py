@@ -26,6 +26,7 @@ class Dataset:
     premium: bool = True
     fails: str | None = None
     conflict: int = 400
+    refreshable: bool = True
     refreshes: list[Refresh] = field(default_factory=list)
 
 
@@ -60,6 +61,8 @@ class PowerBi:
     fresh_id: Callable[[], str]
     faults: Faults
     workspaces: dict[str, dict[str, Dataset]] = field(default_factory=dict)
+    tenant_allows: bool = True  # the tenant setting for service principals
+    viewing: set[str] = field(default_factory=set)  # workspaces where the caller may only look
 
     def dataset(self, workspace: str, dataset: Dataset) -> Dataset:
         """Declares a semantic model."""
@@ -71,6 +74,8 @@ class PowerBi:
         match = _PATH.fullmatch(request.path)
         if match is None:
             return None
+        if not self.tenant_allows:
+            return "power_bi.shut", _not_authorized
         models = self.workspaces.get(match["group"])
         parts = (match["rest"] or "").split("/")[1:]
         if not parts:
@@ -83,6 +88,8 @@ class PowerBi:
         operation, act = self._route(request, match["group"], dataset, parts[2:])
         if dataset is None:
             return operation, lambda: _not_found("dataset")
+        if match["group"] in self.viewing and request.method != "GET":
+            return operation, lambda: problem(403, "Forbidden", "The caller may only look.")
         return operation, act
 
     def begin(self, dataset: Dataset, kind: str, body: dict[str, Any] | None = None) -> Refresh:
@@ -199,7 +206,17 @@ class PowerBi:
 
 
 def _dataset_view(model: Dataset) -> dict[str, Any]:
-    return {"id": model.id, "name": model.name, "isRefreshable": True, "isOnPremGatewayRequired": False}
+    return {
+        "id": model.id,
+        "name": model.name,
+        "isRefreshable": model.refreshable,
+        "isOnPremGatewayRequired": False,
+    }
+
+
+def _not_authorized() -> Response:
+    inner = {"code": "PowerBINotAuthorizedException", "parameters": {}, "details": [], "exceptionCulprit": 1}
+    return answer(401, {"error": {"code": "PowerBINotAuthorizedException", "pbi.error": inner}})
 
 
 def _not_found(what: str) -> Response:

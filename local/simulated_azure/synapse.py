@@ -49,6 +49,10 @@ class Synapse(PipelineApi):
             return operation, lambda: problem(400, "MissingApiVersionParameter", text)
         return operation, act
 
+    def forbidden(self, request: Request) -> Response:
+        text = f"The principal 'app' does not have the required Synapse RBAC permission for {request.path}."
+        return problem(403, "AccessControlUnauthorized", text)
+
     def _route(self, request: Request, parts: list[str]) -> tuple[str, Callable[[Factory], Response]] | None:
         match request.method, parts:
             case "POST", ["pipelines", _, "pipelineruns", run_id, "queryActivityruns"]:

@@ -8,13 +8,16 @@ repeated by the watch.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from shared.core.definition import Connection
+from shared.core.definition import Connection, StepDefinition
+from shared.ports import Problem
 from shared.services.answers import bad_answer, no_answer
+from shared.services.factory_rights import missing_actions
+from shared.services.pipeline_checks import PARAMETER_CODES
 from shared.services.pipelines import Continued, PipelineService, nonsense, too_late
 from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach, is_plain_http
 
@@ -22,9 +25,10 @@ if TYPE_CHECKING:
     from azure.mgmt.datafactory import DataFactoryManagementClient
 
 _REMEDY = (
-    "Give the identity a role at the factory that allows Microsoft.DataFactory/factories:"
-    " pipelines/createrun/action, pipelineruns/read, pipelineruns/cancel/action, querypipelineruns and"
-    " pipelineruns/queryactivityruns (Data Factory Contributor has them all)."
+    "Give the identity a role at factory {factory}: the custom role 'Baton pipeline runner' that the deployment"
+    " makes (infra/modules/factory-access.bicep), or Data Factory Contributor. It needs, under"
+    " Microsoft.DataFactory/factories: pipelines/read, pipelines/createrun/action, pipelineruns/read,"
+    " pipelineruns/cancel/action, querypipelineruns and pipelineruns/queryactivityruns."
 )
 
 
@@ -33,6 +37,18 @@ class DataFactory(PipelineService):
 
     def __init__(self, connection: Connection, reach: Reach) -> None:
         super().__init__(connection, FactoryCalls(connection, reach), reach.clock)
+        self._reach = reach
+
+    def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
+        """Here the right to start and to cancel can be asked for as well."""
+        problems = super().check(definitions)
+        if any(problem.code not in ("not_found", *PARAMETER_CODES) for problem in problems):
+            return problems
+        missing = missing_actions(self._connection, self._reach)
+        if not missing:
+            return problems
+        text = f"The identity's roles at factory {self._connection.factory} lack {', '.join(missing)}."
+        return [*problems, Problem("forbidden", f"{text} {_REMEDY.format(factory=self._connection.factory)}")]
 
 
 class FactoryCalls:
@@ -110,6 +126,16 @@ class FactoryCalls:
             lambda: self._client.pipelines.get(*self._place, pipeline, **self._options()),
         )
 
+    def pipeline_names(self) -> Sequence[str]:
+        """Of the first page: enough to find the nearest."""
+        options = {name: value for name, value in self._options().items() if name != "cls"}
+
+        def listed() -> dict[str, Any]:
+            pages = self._client.pipelines.list_by_factory(*self._place, **options).by_page()
+            return {"names": [str(each.name) for each in next(pages, ())]}
+
+        return list(self._call("listing pipelines", listed)["names"])
+
     def link(self, run_id: str) -> str:
         group, factory = self._place
         resource = (
@@ -140,7 +166,7 @@ class FactoryCalls:
             answer: Any = error.response
             if answer is None:
                 raise no_answer(told, error, starting=starting) from error
-            remedy = _REMEDY if answer.status_code in (401, 403) else ""
+            remedy = _REMEDY.format(factory=self._connection.factory) if answer.status_code in (401, 403) else ""
             raise bad_answer(
                 told, answer.status_code, answer.headers, answer.text(), starting=starting, remedy=remedy
             ) from error

@@ -17,7 +17,7 @@ from shared.core.facts import Observation
 from shared.core.run import Job
 from shared.ports import History, JobPage, JobQuery, JobSummary, Order, Place, Problem, WatchedJob
 from shared.services.answers import error_of, retry_after_seconds, skip_of, unchanged
-from shared.services.fabric_calls import Calls
+from shared.services.fabric_calls import Calls, only_viewer, role_remedy
 from shared.services.fabric_items import ITEM_TYPES, Item, Items, scope_of
 from shared.services.fabric_jobs import VERDICTS, instance_id, is_complete, link_of, observation_of, run_body
 from shared.services.reach import Reach
@@ -33,6 +33,7 @@ class Fabric:
 
     def __init__(self, connection: Connection, reach: Reach) -> None:
         self._connection = connection
+        self._reach = reach
         self._portal = reach.settings.fabric_portal
         self._calls = Calls(connection, reach)
         self._items = Items(self._calls)
@@ -137,8 +138,13 @@ class Fabric:
                 items[scope] = self._items.read(scope)
             except (RefusedError, TryLaterError) as error:
                 problems.append(Problem(error.code, error.message))
+                if error.code not in ("not_found", "ambiguous_item"):  # the next read would fare no better
+                    return problems
         kinds = sorted({(_scope(step), step.job_type or "") for step in definitions if _scope(step) in items})
         problems += [problem for scope, word in kinds if (problem := _misfit(items[scope], word)) is not None]
+        if items and only_viewer(self._connection, self._reach):
+            text = "The identity may look into the workspace and run nothing there."
+            problems.append(Problem("forbidden", f"{text} {role_remedy(self._connection)}"))
         return [*problems, *_named_twice(items)]
 
     def _entries(self, item: Item) -> Iterator[Mapping[str, Any]]:

@@ -16,9 +16,10 @@ from shared.services.wire import text_of
 
 MOST_PAGES = 200
 
-_ROLE = (
-    "Add the identity to the workspace as Contributor, and have a Fabric administrator allow service principals"
-    " to use Fabric APIs."
+_ROLE = "Add the identity to workspace {} as Contributor (`python -m local grant` does it)."
+_TENANT_SETTING = (
+    "The token is good, and Fabric does not let its owner in: have a Fabric administrator switch on the tenant"
+    " setting 'Service principals can use Fabric APIs' for it (Admin portal, Tenant settings)."
 )
 _REMEDIES = {
     "InvalidJobType": "Job types are read with their case, and depend on the item's type.",
@@ -29,10 +30,14 @@ _THROTTLED = ("TooManyRequestsForJobs", "RequestBlocked")
 
 
 class Calls:
-    """One workspace's part of the API. The token goes to the configured endpoint, and nowhere else."""
+    """One workspace's part of the API. The token goes to the configured endpoint, and nowhere else.
 
-    def __init__(self, connection: Connection, reach: Reach) -> None:
+    `base`: another part of it, for what is asked about workspaces as such.
+    """
+
+    def __init__(self, connection: Connection, reach: Reach, base: str | None = None) -> None:
         self._connection = connection
+        self._base = f"/workspaces/{connection.workspace}" if base is None else base
         self._reach = reach
 
     def send(
@@ -46,8 +51,7 @@ class Calls:
         starting: bool = False,
     ) -> requests.Response:
         """One request, once. Raises BatonError when there is no answer, or none is wanted any more."""
-        settings = self._reach.settings
-        url = f"{settings.fabric_endpoint}/v1/workspaces/{self._connection.workspace}{path}"
+        url = f"{self._reach.settings.fabric_endpoint}/v1{self._base}{path}"
         bearer = self.bearer()
         if send_before is not None and not send_before():
             raise TryLaterError("too_late", "Getting ready to start took too long; nothing was sent.")
@@ -107,8 +111,32 @@ class Calls:
                 return TryLaterError("refused_for_now", said, retry_after_seconds(answer.headers))
             if code == "CapacityNotActive":
                 return RefusedError("capacity_paused", f"{said} {_REMEDIES[code]}")
-        remedy = _REMEDIES.get(code, _ROLE if status in (401, 403) else "")
+        by_status = {401: _TENANT_SETTING, 403: role_remedy(self._connection)}
+        remedy = _REMEDIES.get(code) or by_status.get(status, "")
         return bad_answer(told, status, answer.headers, answer.text, starting=starting, remedy=remedy)
+
+
+def only_viewer(connection: Connection, reach: Reach) -> bool:
+    """Whether the identity's role in the workspace lets it look, and run nothing.
+
+    False where that is not to be learned: an item may be shared without any role in its workspace.
+    """
+    calls = Calls(connection, reach, "/workspaces")
+    own = (connection.workspace or "").lower()
+
+    def has(roles: str) -> bool:
+        found = calls.entries("", "listing workspaces by role", f"roles={quote(roles)}")
+        return any(str(entry.get("id")).lower() == own for entry in found)
+
+    try:
+        return not has("Admin,Member,Contributor") and has("Viewer")
+    except (RefusedError, TryLaterError):
+        return False
+
+
+def role_remedy(connection: Connection) -> str:
+    """What lets an identity run jobs in the workspace."""
+    return _ROLE.format(connection.workspace)
 
 
 def _next_token(page: Mapping[str, Any]) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from urllib.parse import quote
 
 from shared.core.errors import RefusedError, TryLaterError
 from shared.services.fabric_calls import Calls
+from shared.services.nearest import nearest
 from shared.services.wire import text_of
 
 GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -111,11 +111,5 @@ def _kind(kind: str) -> str:
 
 
 def _near(name: str, items: Sequence[Item]) -> str:
-    names = sorted({item.name for item in items if item.name})
-    close = get_close_matches(name, names, 3, 0.5)
-    if close:
-        return f" in the workspace; did you mean {' or '.join(map(repr, close))}?"
-    if not names:
-        return " in the workspace: it has none, or the identity may not see them. Viewers may."
-    shown = ", ".join(names[:10])
-    return f" in the workspace; there are {shown}{' and others' if len(names) > 10 else ''}."
+    near = nearest(name, {item.name for item in items if item.name})
+    return f" in the workspace{near or ': it has none, or the identity may not see them. Viewers may.'}"

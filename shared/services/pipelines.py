@@ -17,6 +17,7 @@ from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import Clock, History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
 from shared.services.answers import skip_of, unchanged
+from shared.services.pipeline_checks import explained, pipeline_problems
 from shared.services.pipeline_runs import (
     VERDICTS,
     began,
@@ -64,6 +65,7 @@ class Calls(Protocol):
     def query_activities(self, pipeline: str, run_id: str, body: Json, *, seconds: float) -> Json: ...
     def cancel_run(self, run_id: str) -> None: ...
     def get_pipeline(self, pipeline: str) -> Json: ...
+    def pipeline_names(self) -> Sequence[str]: ...
     def link(self, run_id: str) -> str: ...
 
 
@@ -82,7 +84,11 @@ class PipelineService:
 
     def start(self, order: Order, send_before: Callable[[], bool]) -> Job:
         pipeline = order.definition.pipeline or ""
-        answer = self._calls.create_run(pipeline, order.parameters, self._continued(order), send_before)
+        continued = self._continued(order)
+        try:
+            answer = self._calls.create_run(pipeline, order.parameters, continued, send_before)
+        except RefusedError as error:
+            raise explained(self._calls, pipeline, error) from error.__cause__
         run_id = text_of(answer.get("runId"))
         if run_id is None:
             raise UnclearError("no_clear_answer", f"starting pipeline {pipeline!r}: the answer names no run")
@@ -115,9 +121,9 @@ class PipelineService:
                 raise
 
     def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
-        pipelines = sorted({definition.pipeline or "" for definition in definitions})
-        problems = [problem for name in pipelines if (problem := self._check_pipeline(name))]
-        if any(problem.code in ("unauthorized", "forbidden") for problem in problems):
+        """Pipelines, parameters, and the right to watch runs. Whether they may be started, only a start tells."""
+        problems, answers = pipeline_problems(self._calls, definitions)
+        if not answers:
             return problems
         try:
             next(self._query(self._clock(), []), None)
@@ -137,18 +143,6 @@ class PipelineService:
         rest = f"{skip + query.limit}:{token}" if skip + query.limit < len(runs) else None
         summaries = tuple(summary_of(run, self._calls.link(run["runId"])) for run in shown)
         return JobPage(jobs=summaries, cursor=rest or (f"0:{following}" if following else None))
-
-    def _check_pipeline(self, name: str) -> Problem | None:
-        try:
-            self._calls.get_pipeline(name)
-        except RefusedError as error:
-            if error.code == "not_found":
-                text = f"There is no pipeline {name!r} in {self._calls.where}. {error.message}"
-                return Problem("not_found", text)
-            return Problem(error.code, error.message)
-        except TryLaterError as error:
-            return Problem(error.code, error.message)
-        return None
 
     def _continued(self, order: Order) -> Continued | None:
         if order.continues is None:

@@ -37,9 +37,11 @@ HISTORY = 60  # entries: as many as the service keeps at the least busy
 BUSY_SECONDS = 10.0
 
 _ID = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
-_REMEDY = (
-    "Add the identity to the workspace as Contributor, and have a Fabric administrator allow service principals"
-    " to use the Power BI APIs."
+_ROLE = "Add the identity to workspace {} as Contributor (`python -m local grant` does it)."
+_TENANT_SETTING = (
+    "The token is good, and Power BI does not let its owner in: have a Fabric administrator switch on the tenant"
+    " setting 'Service principals can use Fabric APIs' for it (once 'Allow service principals to use Power BI"
+    " APIs'; Admin portal, Tenant settings), and see to it that the identity is Contributor in workspace {}."
 )
 
 
@@ -151,10 +153,10 @@ class PowerBi:
         except (RefusedError, TryLaterError) as error:
             return Problem(error.code, error.message)
         if answer.status_code == 404:
-            text = (
-                f"{self._bad(what, answer).message} It does not exist in workspace {self._connection.workspace},"
+            text = f"There is no semantic model {dataset} in workspace {self._connection.workspace}"
+            return Problem(
+                "not_found", f"{text}, or the identity may not see it. {self._bad(what, answer).message}"
             )
-            return Problem("not_found", f"{text} or the identity may not see it. {_REMEDY}")
         if answer.status_code != 200:
             refused = self._bad(what, answer)
             return Problem(refused.code, refused.message)
@@ -226,7 +228,8 @@ class PowerBi:
             raise no_answer(f"{what} at {self._connection.name}", error, starting=method == "POST") from error
 
     def _bad(self, what: str, answer: requests.Response, *, starting: bool = False) -> BatonError:
-        remedy = _REMEDY if answer.status_code in (401, 403, 404) else ""
+        by_status = {401: _TENANT_SETTING, 403: _ROLE, 404: _ROLE}
+        remedy = by_status.get(answer.status_code, "").format(self._connection.workspace)
         told = f"{what} at {self._connection.name}"
         return bad_answer(told, answer.status_code, answer.headers, answer.text, starting=starting, remedy=remedy)
 

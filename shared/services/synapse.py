@@ -6,7 +6,7 @@ it takes only one of the two statuses with which a start is answered (decision 1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -16,12 +16,14 @@ from shared.core.definition import Connection
 from shared.services.answers import bad_answer, no_answer
 from shared.services.pipelines import Continued, PipelineService, nonsense, too_late
 from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach
+from shared.services.wire import text_of
 
 API_VERSION = "2020-12-01"
 
 _REMEDY = (
-    "Give the identity Synapse roles (not Azure roles) at the workspace: Synapse Monitoring Operator and Synapse"
-    " Compute Operator, and Synapse Credential User on the credential WorkspaceSystemIdentity."
+    "Give the identity Synapse roles (not Azure roles) at workspace {}: Synapse Monitoring Operator to read"
+    " pipelines and watch runs, Synapse Compute Operator to cancel them, and Synapse Credential User on the"
+    " credential WorkspaceSystemIdentity to start them (Synapse Studio, Manage, Access control)."
 )
 
 
@@ -77,6 +79,12 @@ class WorkspaceCalls:
     def get_pipeline(self, pipeline: str) -> Mapping[str, Any]:
         return self._send("GET", f"pipelines/{quote(pipeline, safe='')}", f"reading pipeline {pipeline!r}")
 
+    def pipeline_names(self) -> Sequence[str]:
+        """Of the first page: enough to find the nearest."""
+        told = self._send("GET", "pipelines", "listing pipelines").get("value")
+        entries = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+        return [name for each in entries if (name := text_of(each.get("name")))]
+
     def link(self, run_id: str) -> str:
         """The portal finds a workspace by its whole resource id; without that it asks which one is meant."""
         known, portal = self._connection, self._reach.settings.synapse_portal
@@ -120,12 +128,12 @@ class WorkspaceCalls:
             )
         except requests.RequestException as error:
             raise no_answer(told, error, starting=starting) from error
-        return _object(answer, told, starting=starting)
+        remedy = _REMEDY.format(self._connection.workspace) if answer.status_code in (401, 403) else ""
+        return _object(answer, told, starting=starting, remedy=remedy)
 
 
-def _object(answer: requests.Response, told: str, *, starting: bool) -> Mapping[str, Any]:
+def _object(answer: requests.Response, told: str, *, starting: bool, remedy: str) -> Mapping[str, Any]:
     if not 200 <= answer.status_code < 300:
-        remedy = _REMEDY if answer.status_code in (401, 403) else ""
         raise bad_answer(told, answer.status_code, answer.headers, answer.text, starting=starting, remedy=remedy)
     if not answer.content.strip():
         return {}

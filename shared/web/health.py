@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from shared.app import Baton
@@ -17,29 +18,38 @@ MOST_AT_ONCE = 8
 MOST_TOLD = 50
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A connection, what keeps it from working, and what works today and will not for long."""
+
+    connection: Connection
+    problems: Sequence[Problem]
+    warnings: Sequence[Problem] = ()
+
+
 def health(baton: Baton) -> Answer:
     """200 when all is well, else 503; the body says the same either way. Warnings leave it at 200."""
-    connections = baton.chains_file.connections
     failing_looks = _failing_looks(baton)
-    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        checks = {name: pool.submit(_checked, baton, connection) for name, connection in connections.items()}
-    told = []
-    for name, connection in connections.items():
-        problems, warnings = checks[name].result()
-        told.append(_view(connection, [*problems, *failing_looks.get(name, ())], warnings))
+    told = [_view(checked, failing_looks.get(checked.connection.name, ())) for checked in check_all(baton)]
     messages = _messages(baton)
     well = all(item["status"] == "ok" for item in (*told, messages))
     body = {"status": "ok" if well else "failing", "connections": told, "messages": messages}
     return json_answer(200 if well else 503, body)
 
 
-def _checked(baton: Baton, connection: Connection) -> tuple[Sequence[Problem], Sequence[Problem]]:
-    """What keeps the connection from working, and what works today and will not for long."""
+def check_all(baton: Baton) -> list[Checked]:
+    """Asks every connection's service, some at a time; in the order of the chains file."""
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        return list(pool.map(lambda each: _checked(baton, each), baton.chains_file.connections.values()))
+
+
+def _checked(baton: Baton, connection: Connection) -> Checked:
     try:
         problems = baton.world.services(connection).check(_definitions(baton, connection))
-        return problems, baton.identities.of(connection.credential).warnings()
+        warnings = baton.identities.of(connection.credential).warnings()
     except BatonError as error:
-        return [Problem(error.code, error.message)], ()
+        return Checked(connection=connection, problems=[Problem(error.code, error.message)])
+    return Checked(connection=connection, problems=problems, warnings=warnings)
 
 
 def _definitions(baton: Baton, connection: Connection) -> list[StepDefinition]:
@@ -72,13 +82,14 @@ def _messages(baton: Baton) -> dict[str, Any]:
     }
 
 
-def _view(connection: Connection, problems: Sequence[Problem], warnings: Sequence[Problem]) -> dict[str, Any]:
+def _view(checked: Checked, failing_looks: Sequence[Problem]) -> dict[str, Any]:
+    problems = [*checked.problems, *failing_looks]
     return {
-        "name": connection.name,
-        "type": connection.type,
+        "name": checked.connection.name,
+        "type": checked.connection.type,
         "status": "failing" if problems else "ok",
         "problems": [_shown(problem) for problem in problems],
-        "warnings": [_shown(warning) for warning in warnings],
+        "warnings": [_shown(warning) for warning in checked.warnings],
     }
 
 

@@ -19,7 +19,7 @@ def test_a_link_leads_to_the_run_in_the_factorys_portal(cloud: Cloud) -> None:
 
 def test_check_names_the_rights_that_are_missing(cloud: Cloud) -> None:
     cloud.azure.faults.on.append(Fault("data_factory.query_runs", status=403))
-    [problem] = cloud.data_factory.check([pipeline_step()])
+    [problem] = cloud.data_factory.check([pipeline_step(parameters={"day": "mon"})])
     assert "querypipelineruns" in problem.message
 
 

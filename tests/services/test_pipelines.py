@@ -421,11 +421,12 @@ def test_parameters_compare_though_the_service_shows_text(sent: Any, shown: str,
 
 
 def test_check_names_the_pipeline_that_is_not_there_and_the_right_that_is_missing(side: Side) -> None:
-    assert side.service.check([side.step()]) == []
-    [problem] = side.service.check([side.step(), side.step(pipeline="Q")])
+    step = side.step(parameters={"day": "mon"})
+    assert side.service.check([step]) == []
+    [problem] = side.service.check([step, replace(step, pipeline="Q")])
     assert problem.code == "not_found"
     assert "'Q'" in problem.message
     side.fails("query_runs", status=403)
-    [problem] = side.service.check([side.step()])
+    [problem] = side.service.check([step])
     assert problem.code == "forbidden"
     assert "Give the identity" in problem.message
