@@ -50,6 +50,15 @@ def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     return _answered(lambda baton: api.cancel_run(baton, req.route_params["id"]))
 
 
+@app.route(route="runs/{id}/rerun", methods=["POST"])
+def rerun_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Run an ended run again, or what of it failed."""
+    from shared.web import api
+
+    key = req.headers.get("Idempotency-Key")
+    return _answered(lambda baton: api.rerun_run(baton, req.route_params["id"], req.get_body(), key))
+
+
 @app.route(route="chains", methods=["GET"])
 def list_chains(req: func.HttpRequest) -> func.HttpResponse:
     """What is declared, when it fires next, and how it went last."""

@@ -134,7 +134,7 @@ stateDiagram-v2
 ```
 
 A run ends when all of its steps have: `succeeded` when all of them have, `cancelled` when a caller asked for it,
-else `failed`.
+else `failed`. In a rerun, a step whose result is kept is `succeeded` from the beginning.
 """
 
 

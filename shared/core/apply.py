@@ -213,6 +213,7 @@ def attempt_failed(run: Run, step: Step, error: Error, now: datetime) -> Run:
         job=None,
         stop=None,
         started_at=None,
+        continues=None,
     )
 
 

@@ -191,6 +191,8 @@ def _step_due(run: Run, step: Step, patience: Patience) -> datetime | None:
 
 def _intended(run: Run, step: Step, now: datetime, intent_id: str) -> Run:
     definition = run.step_definition(step.name)
+    if step.continues is not None:  # its job takes the parameters of that one
+        return _begun(run, step, now, Intent(id=intent_id, at=now))
     try:
         parameters = render(dict(definition.parameters), _context(run))
     except TemplateError as error:
@@ -201,7 +203,10 @@ def _intended(run: Run, step: Step, now: datetime, intent_id: str) -> Run:
     if size > MAX_PARAMETERS_CHARACTERS:
         text = f"parameters come to {size:,} characters of JSON; {MAX_PARAMETERS_CHARACTERS:,} are allowed"
         return step_event(run, step, "fail", now, error=Error("template_error", text), due_at=None)
-    intent = Intent(id=intent_id, at=now, parameters=parameters)
+    return _begun(run, step, now, Intent(id=intent_id, at=now, parameters=parameters))
+
+
+def _begun(run: Run, step: Step, now: datetime, intent: Intent) -> Run:
     return step_event(run, step, "intend", now, intent=intent, began_at=step.began_at or now, due_at=None)
 
 
@@ -223,7 +228,7 @@ def _context(run: Run) -> dict[str, object]:
     }
     return {
         "parameters": dict(run.parameters),
-        "trigger": {"type": run.trigger.type, "time": run.trigger.time},
+        "trigger": {"type": run.trigger.type, "time": run.trigger.first_time or run.trigger.time},
         "steps": steps,
         "run": {"id": run.id, "chain": run.chain, "created_at": run.created_at},
     }

@@ -75,6 +75,7 @@ def step_event(
         job_id=changed.job.id if changed.job else step.job.id if step.job else None,
         parameters=changed.intent.parameters if event == "intend" and changed.intent else None,
         error=error,
+        continues=changed.continues if event == "intend" else None,
     )
     return _noted(run.with_step(changed), transition)
 

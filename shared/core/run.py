@@ -51,11 +51,16 @@ class Error:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """What started a run. `missed`: earlier scheduled times that this run stands for after downtime."""
+    """What started a run. `missed`: earlier scheduled times that this run stands for after downtime.
+
+    `first_time`: of a rerun, the time of the trigger that began the first run. Templates go by it, so that a step
+    done again is about the same day as the ones that are kept.
+    """
 
     type: TriggerType
     time: datetime
     missed: tuple[datetime, ...] = ()
+    first_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,7 @@ class Step:
     finished_at: datetime | None = None
     output: Any = None
     error: Error | None = None
+    continues: str | None = None  # a failed job of an earlier run that this attempt goes on with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +127,7 @@ class Transition:
     job_id: str | None = None
     parameters: Mapping[str, Any] | None = None
     error: Error | None = None
+    continues: str | None = None  # of an intent: the job that is gone on with, whose parameters hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +148,7 @@ class Run:
     wake_at: datetime | None = None  # a message is on its way for this time
     transitions: int = 0
     unsaved: tuple[Transition, ...] = ()
+    rerun_of: str | None = None  # the id of the run that this one repeats
 
     @property
     def chain(self) -> str:
@@ -157,9 +165,17 @@ class Run:
 
 
 def new_run(
-    *, id: str, definition: Chain, trigger: Trigger, parameters: Mapping[str, Any], now: datetime, queued: bool
+    *,
+    id: str,
+    definition: Chain,
+    trigger: Trigger,
+    parameters: Mapping[str, Any],
+    now: datetime,
+    queued: bool,
+    steps: tuple[Step, ...] | None = None,
+    rerun_of: str | None = None,
 ) -> Run:
-    """A run that has not been saved yet, with the transition that begins it."""
+    """A run that has not been saved yet, with the transition that begins it. Without `steps` all begin anew."""
     begun = Transition(number=1, at=now, step=None, event="begin", before=None, after=RunStatus.RUNNING)
     return Run(
         id=id,
@@ -167,8 +183,9 @@ def new_run(
         trigger=trigger,
         parameters=parameters,
         created_at=now,
-        steps=tuple(Step(name=step.name) for step in definition.steps),
+        steps=tuple(Step(name=step.name) for step in definition.steps) if steps is None else steps,
         queued=queued,
+        rerun_of=rerun_of,
         transitions=1,
         unsaved=(begun,),
     )

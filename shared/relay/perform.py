@@ -150,6 +150,7 @@ def _order(run: Run, step: Step, intent: Intent) -> Order:
         ready_at=ready_at(run, step),
         correlation=correlation_of(run, step),
         put_offs=step.tries,
+        continues=step.continues,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Protocol
 
 from shared.core.definition import Chain
 from shared.core.ids import run_id
@@ -21,6 +22,12 @@ from shared.store.runs import Slots
 MOST_WAITING = 1_000
 MOST_RACES = 200
 MAX_PARAMETERS_CHARACTERS = 65_536
+
+
+class MakeRun(Protocol):
+    """Makes the run to be created, once its id and its place in the queue are known."""
+
+    def __call__(self, *, id: str, now: datetime, queued: bool) -> Run: ...
 
 
 class BadParametersError(Exception):
@@ -60,16 +67,38 @@ def start(
 
     Raises BadParametersError, AlreadyRunningError, TooManyWaitingError; nothing was started then.
     """
-    known = world.runs.run_of(chain.name, cause) if cause else None
-    if known is None:
-        made = _created(world, chain, trigger, checked_parameters(chain, said), cause)
-        if isinstance(made, Run):
-            return _set_going(world, made, inline=inline), True
-        known = made
-    held = world.runs.load(known)
+    known = known_run(world, chain.name, cause)
+    if known is not None:
+        return known, False
+    parameters = checked_parameters(chain, said)
+    make = partial(new_run, definition=chain, trigger=trigger, parameters=parameters)
+    return launch(world, chain, make, cause=cause, inline=inline)
+
+
+def known_run(world: World, chain: str, cause: str | None) -> Run | None:
+    """The run that the cause has started already, if it has."""
+    known = world.runs.run_of(chain, cause) if cause else None
+    return None if known is None else _there(world, known)
+
+
+def launch(
+    world: World, chain: Chain, make: MakeRun, *, cause: str | None, inline: bool = True
+) -> tuple[Run, bool]:
+    """Creates the run and sets it going; or gives the one that the cause has meanwhile. The bool: it is new.
+
+    Raises AlreadyRunningError, TooManyWaitingError; nothing was started then.
+    """
+    made = _created(world, chain, make, cause)
+    if isinstance(made, Run):
+        return _set_going(world, made, inline=inline), True
+    return _there(world, made), False
+
+
+def _there(world: World, run_id: str) -> Run:
+    held = world.runs.load(run_id)
     if held is None:
-        raise LookupError(f"run {known} was created, and is not there")
-    return held.run, False
+        raise LookupError(f"run {run_id} was created, and is not there")
+    return held.run
 
 
 def _set_going(world: World, run: Run, *, inline: bool) -> Run:
@@ -98,9 +127,7 @@ def checked_parameters(chain: Chain, said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: said.get(name, parameter.default) for name, parameter in chain.parameters.items()}
 
 
-def _created(
-    world: World, chain: Chain, trigger: Trigger, parameters: Mapping[str, Any], cause: str | None
-) -> Run | str:
+def _created(world: World, chain: Chain, make: MakeRun, cause: str | None) -> Run | str:
     """The new run, or the id of the one that the cause has already."""
     new_id = run_id(chain.name, world.now(), world.random_bits())
     now = world.now()
@@ -108,12 +135,10 @@ def _created(
     for _ in range(MOST_RACES):
         slots = _slots(world, chain, new_id)
         queued = slots is not None and new_id not in slots.holders
-        run = new_run(
-            id=new_id, definition=chain, trigger=trigger, parameters=parameters, now=world.now(), queued=queued
-        )
+        run = make(id=new_id, now=world.now(), queued=queued)
         held = world.runs.create(run, cause or f"run {new_id}", slots)
         if held is not None:
-            say("run_created", run=new_id, trigger=trigger.type, queued=queued or None)
+            say("run_created", run=new_id, trigger=run.trigger.type, queued=queued or None)
             return held.run
         known = world.runs.run_of(chain.name, cause) if cause else None
         if known is not None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from shared.app import Baton
 from shared.core.definition import Chain
-from shared.core.ids import CHAIN_NAME
+from shared.core.ids import CHAIN_NAME, chain_of
+from shared.core.rerun import NothingToRunError, UnknownStepError
 from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.cancel import FinishedError, cancel
+from shared.relay.rerun import StillRunningError, rerun
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError, start
 from shared.relay.trouble import trouble_of
 from shared.relay.world import log
 from shared.storage.base import TooLargeError
 from shared.web.answer import Answer, Mistake, ProblemError, json_answer
-from shared.web.bodies import start_parameters
+from shared.web.bodies import rerun_begin, start_parameters
 from shared.web.limits import (
     CURSOR,
     DEFAULT_LIMIT,
@@ -30,23 +33,47 @@ from shared.web.views import chain_view, run_view
 def start_run(baton: Baton, chain_name: str, body: bytes, idempotency_key: str | None) -> Answer:
     """`POST /api/chains/{chain}/runs`."""
     chain = _chain(baton, chain_name)
-    if idempotency_key is not None and not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
-        raise ProblemError(400, "Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    _check_key(idempotency_key)
     parameters = start_parameters(body)
     trigger = Trigger(type="http", time=baton.world.now())
     cause = None if idempotency_key is None else f"key {idempotency_key}"
+    with _refusals():
+        try:
+            run, _ = start(baton.world, chain, trigger, parameters, cause=cause)
+        except BadParametersError as error:
+            mistakes = [_misfit(mistake) for mistake in error.mistakes]
+            raise ProblemError(400, "The parameters do not fit the chain.", errors=mistakes) from error
+    return _accepted(run)
+
+
+def rerun_run(baton: Baton, run_id: str, body: bytes, idempotency_key: str | None) -> Answer:
+    """`POST /api/runs/{id}/rerun`."""
+    _check_key(idempotency_key)
+    begin = rerun_begin(body)
+    declared = baton.chains_file.chains.get(chain_of(run_id) or "")
+    with _refusals():
+        try:
+            run = rerun(baton.world, run_id, begin, declared, key=idempotency_key)
+        except UnknownStepError as error:
+            raise ProblemError(400, "The body does not fit.", errors=[Mistake("from", str(error))]) from error
+        except (StillRunningError, NothingToRunError) as error:
+            raise ProblemError(409, str(error)) from error
+    if run is None:
+        raise _no_run(run_id)
+    return _accepted(run)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What keeps any further run of a chain from starting, as problems."""
     try:
-        run, _ = start(baton.world, chain, trigger, parameters, cause=cause)
-    except BadParametersError as error:
-        mistakes = [_misfit(mistake) for mistake in error.mistakes]
-        raise ProblemError(400, "The parameters do not fit the chain.", errors=mistakes) from error
+        yield
     except AlreadyRunningError as error:
         raise ProblemError(409, str(error), running=list(error.running)) from error
     except TooManyWaitingError as error:
         raise ProblemError(429, str(error), headers={"Retry-After": "60"}) from error
     except TooLargeError as error:
         raise ProblemError(413, f"The run would be too large to keep: {error}") from error
-    return _run_answer(202, run, {"Location": f"/api/runs/{run.id}", "Retry-After": RUN_RETRY_SECONDS})
 
 
 def get_run(baton: Baton, run_id: str) -> Answer:
@@ -57,7 +84,7 @@ def get_run(baton: Baton, run_id: str) -> Answer:
         log.exception("action=run_unreadable run=%s", run_id)
         raise ProblemError(500, f"Run {run_id} is stored in a form that this version cannot read.") from error
     if held is None:
-        raise ProblemError(404, f"There is no run {run_id[:200]!r}.")
+        raise _no_run(run_id)
     if held.run.status is not RunStatus.RUNNING:
         return _run_answer(200, held.run, {})
     headers = {"Retry-After": RUN_RETRY_SECONDS}
@@ -82,8 +109,8 @@ def cancel_run(baton: Baton, run_id: str) -> Answer:
     except FinishedError as error:
         raise ProblemError(409, str(error)) from error
     if run is None:
-        raise ProblemError(404, f"There is no run {run_id[:200]!r}.")
-    return _run_answer(202, run, {"Location": f"/api/runs/{run.id}", "Retry-After": RUN_RETRY_SECONDS})
+        raise _no_run(run_id)
+    return _accepted(run)
 
 
 def list_chains(baton: Baton) -> Answer:
@@ -102,6 +129,15 @@ def _chain(baton: Baton, name: str) -> Chain:
         declared = ", ".join(sorted(baton.chains_file.chains)) or "none"
         raise ProblemError(404, f"There is no chain {name[:200]!r}. Declared are: {declared}.")
     return chain
+
+
+def _check_key(idempotency_key: str | None) -> None:
+    if idempotency_key is not None and not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+        raise ProblemError(400, "Idempotency-Key must be 1 to 255 printable ASCII characters.")
+
+
+def _no_run(run_id: str) -> ProblemError:
+    return ProblemError(404, f"There is no run {run_id[:200]!r}.")
 
 
 def _list_query(query: Mapping[str, str]) -> tuple[RunStatus | None, int, str | None]:
@@ -131,6 +167,10 @@ def _misfit(mistake: str) -> Mistake:
     """Of `place: what is wrong`. Callers choose names, and so what stands in places."""
     path, _, detail = mistake.rpartition(": ")
     return Mistake(path, detail)
+
+
+def _accepted(run: Run) -> Answer:
+    return _run_answer(202, run, {"Location": f"/api/runs/{run.id}", "Retry-After": RUN_RETRY_SECONDS})
 
 
 def _run_answer(status: int, run: Run, headers: Mapping[str, str]) -> Answer:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from shared.core.rerun import FROM_FAILED
 from shared.web.answer import Mistake, ProblemError
 from shared.web.limits import MAX_BODY_BYTES, MOST_DIGITS
 
@@ -16,13 +17,7 @@ class UnusableError(ValueError):
 
 def start_parameters(body: bytes) -> Mapping[str, Any]:
     """The `parameters` of a start's body: nothing, or `{"parameters": {...}}`. Raises ProblemError."""
-    if len(body) > MAX_BODY_BYTES:
-        raise ProblemError(413, f"The body is over {MAX_BODY_BYTES:,} bytes.")
-    if not body.strip():
-        return {}
-    told = _parsed(body)
-    if not isinstance(told, dict):
-        raise ProblemError(400, 'The body must be a JSON object: {"parameters": {...}}.')
+    told = _told(body, '{"parameters": {...}}')
     mistakes = [Mistake(name, "unknown; a start takes only 'parameters'") for name in told if name != "parameters"]
     parameters = told.get("parameters", {})
     if not isinstance(parameters, dict):
@@ -30,6 +25,30 @@ def start_parameters(body: bytes) -> Mapping[str, Any]:
     if mistakes:
         raise ProblemError(400, "The body does not fit.", errors=mistakes)
     return dict(parameters)
+
+
+def rerun_begin(body: bytes) -> str:
+    """The `from` of a rerun's body: "failed" (also without a body), "start" or a step. Raises ProblemError."""
+    told = _told(body, '{"from": "failed"}')
+    mistakes = [Mistake(name, "unknown; a rerun takes only 'from'") for name in told if name != "from"]
+    begin = told.get("from", FROM_FAILED)
+    if not isinstance(begin, str):
+        mistakes.append(Mistake("from", "must be 'failed', 'start' or a step's name"))
+    if mistakes:
+        raise ProblemError(400, "The body does not fit.", errors=mistakes)
+    return str(begin)
+
+
+def _told(body: bytes, example: str) -> dict[str, Any]:
+    """The JSON object; an empty one for no body."""
+    if len(body) > MAX_BODY_BYTES:
+        raise ProblemError(413, f"The body is over {MAX_BODY_BYTES:,} bytes.")
+    if not body.strip():
+        return {}
+    told = _parsed(body)
+    if not isinstance(told, dict):
+        raise ProblemError(400, f"The body must be a JSON object: {example}.")
+    return told
 
 
 def _parsed(body: bytes) -> Any:

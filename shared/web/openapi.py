@@ -62,6 +62,7 @@ def paths() -> dict[str, Any]:
         "/api/runs": {"get": _list_runs()},
         "/api/runs/{id}": {"get": _get_run()},
         "/api/runs/{id}/cancel": {"post": _cancel_run()},
+        "/api/runs/{id}/rerun": {"post": _rerun_run()},
         "/api/chains": {"get": _list_chains()},
         "/api/connections/{name}/jobs": {"get": _list_jobs()},
         "/api/health": {"get": _health()},
@@ -70,27 +71,30 @@ def paths() -> dict[str, Any]:
 
 
 def _start_run() -> Schema:
-    key = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "The same key on the same chain gives the same run.",
-        "schema": text(pattern=f"^{IDEMPOTENCY_KEY.pattern}$"),
-    }
     return {
         "operationId": "start_run",
         "summary": "Start a run of a chain",
-        "parameters": [_in_path("chain", CHAIN_PATTERN, "The name of a declared chain."), key],
-        "requestBody": {
-            "description": f"At most {MAX_BODY_BYTES:,} bytes of UTF-8. May be left out.",
-            "content": {_JSON: {"schema": ref("StartBody")}},
-        },
+        "parameters": [_in_path("chain", CHAIN_PATTERN, "The name of a declared chain."), _key("chain")],
+        "requestBody": _body("StartBody"),
         "responses": {
-            "202": {
-                **_run(
-                    "The run. Its first jobs have been started, or have failed.", _LOCATION | _required(_RETRY)
-                ),
-                "links": _links(),
-            },
+            "202": _accepted("The run. Its first jobs have been started, or have failed."),
+            **_problems(400, 404, 409, 413, 429),
+        },
+    }
+
+
+def _rerun_run() -> Schema:
+    return {
+        "operationId": "rerun_run",
+        "summary": "Run an ended run again: what failed, all of it, or from a step on",
+        "description": "A new run. Steps that succeeded and are not to run again keep their result. With `failed`,"
+        " a pipeline whose run failed is continued from its failed activity. The chain is taken as it is declared"
+        " now if its steps, their order and the parameters' names are those of the earlier run, else as that run"
+        " had it.",
+        "parameters": [_run_id(), _key("run")],
+        "requestBody": _body("RerunBody"),
+        "responses": {
+            "202": _accepted("The new run. Its first jobs have been started, or have failed."),
             **_problems(400, 404, 409, 413, 429),
         },
     }
@@ -128,7 +132,7 @@ def _cancel_run() -> Schema:
         "summary": "Stop a run: nothing further starts, and its jobs are cancelled",
         "parameters": [_run_id()],
         "responses": {
-            "202": {**_run("The run, being cancelled.", _LOCATION | _required(_RETRY)), "links": _links()},
+            "202": _accepted("The run, being cancelled."),
             **_problems(404, 409),
         },
     }
@@ -204,6 +208,26 @@ def _run(description: str, headers: Schema) -> Schema:
     return {**_json(description, "Run"), "headers": headers}
 
 
+def _accepted(description: str) -> Schema:
+    return {**_run(description, _LOCATION | _required(_RETRY)), "links": _links()}
+
+
+def _key(scope: str) -> Schema:
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": f"The same key on the same {scope} gives the same run.",
+        "schema": text(pattern=f"^{IDEMPOTENCY_KEY.pattern}$"),
+    }
+
+
+def _body(schema: str) -> Schema:
+    return {
+        "description": f"At most {MAX_BODY_BYTES:,} bytes of UTF-8. May be left out.",
+        "content": {_JSON: {"schema": ref(schema)}},
+    }
+
+
 def _problems(*statuses: int) -> Schema:
     """These, and those that any call may answer."""
     some = {str(status): _problem(status) for status in sorted({*statuses, 500, 503})}
@@ -226,7 +250,9 @@ def _required(headers: dict[str, Schema]) -> dict[str, Schema]:
 
 def _links() -> Schema:
     parameters = {"id": "$response.body#/id"}
-    return {name: {"operationId": name, "parameters": parameters} for name in ("get_run", "cancel_run")}
+    return {
+        name: {"operationId": name, "parameters": parameters} for name in ("get_run", "cancel_run", "rerun_run")
+    }
 
 
 def _security_schemes() -> Schema:

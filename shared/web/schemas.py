@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from shared.core.definition import ConnectionType, Overlap
 from shared.core.ids import CHAIN_NAME
+from shared.core.rerun import FROM_FAILED
 from shared.core.run import RunStatus, StepStatus, TriggerType
 
 Schema = dict[str, Any]
@@ -57,6 +58,7 @@ def schemas() -> dict[str, Schema]:
         **_of_health(),
         "Problem": _problem(),
         "StartBody": _start_body(),
+        "RerunBody": _rerun_body(),
     }
 
 
@@ -66,6 +68,7 @@ def _of_runs() -> dict[str, Schema]:
         "chain": ref("ChainName"),
         "status": ref("RunStatus"),
         "trigger": ref("Trigger"),
+        "rerun_of": nullable(ref("RunId")),
         "parameters": {"type": "object", "description": "What was said at the start, over the chain's defaults."},
         "created_at": ref("Time"),
         "finished_at": nullable(ref("Time")),
@@ -80,6 +83,7 @@ def _of_runs() -> dict[str, Schema]:
         "steps": listed(ref("Step"), description="In the order of the chains file.", minItems=1),
     }
     trigger = {"type": literals(TriggerType), "time": ref("Time"), "missed": listed(ref("Time"), minItems=1)}
+    trigger["first_time"] = {**ref("Time"), "description": "Of a rerun: when the first run was triggered."}
     page = {
         "runs": listed(ref("Run")),
         "cursor": nullable(text("Continues the list as `cursor`. Null at its end.")),
@@ -90,7 +94,7 @@ def _of_runs() -> dict[str, Schema]:
         "ChainName": text(pattern=CHAIN_PATTERN),
         "RunStatus": words(RunStatus),
         "Error": record({"code": text("A stable word."), "message": text("A sentence for people.")}),
-        "Trigger": record(trigger, optional=("missed",), description="What started the run."),
+        "Trigger": record(trigger, optional=("missed", "first_time"), description="What started the run."),
         "Step": _step(),
         "Run": record(run, description="One execution of a chain."),
         "RunPage": record(page),
@@ -109,6 +113,7 @@ def _step() -> Schema:
         "finished_at": nullable(ref("Time")),
         "output": {"description": "What the job returned: any JSON. Null until then."},
         "error": nullable(ref("Error")),
+        "continues": nullable(text("The failed job of an earlier run that this attempt goes on with.")),
     }
     return record(step, description="A step within a run, with the job of its last attempt.")
 
@@ -205,3 +210,8 @@ def _start_body() -> Schema:
     told = "Those that the chain declares, by name; `GET /api/chains` lists them. Any JSON is a value."
     parameters = {"type": "object", "description": told}
     return record({"parameters": parameters}, optional=("parameters",), additionalProperties=False)
+
+
+def _rerun_body() -> Schema:
+    begin = text("`failed`, `start` or a step's name.", default=FROM_FAILED)
+    return record({"from": begin}, optional=("from",), additionalProperties=False)

@@ -21,6 +21,7 @@ def run_view(run: Run, trouble: Trouble | None = None) -> dict[str, Any]:
         "chain": run.chain,
         "status": run.status,
         "trigger": _trigger(run.trigger),
+        "rerun_of": run.rerun_of,
         "parameters": dict(run.parameters),
         "created_at": time_view(run.created_at),
         "finished_at": time_view(run.finished_at),
@@ -87,12 +88,14 @@ def _step(run: Run, step: Step) -> dict[str, Any]:
         "finished_at": time_view(step.finished_at),
         "output": step.output,
         "error": _error(step.error),
+        "continues": step.continues,
     }
 
 
 def _trigger(trigger: Trigger) -> dict[str, Any]:
     missed = {"missed": [time_view(time) for time in trigger.missed]} if trigger.missed else {}
-    return {"type": trigger.type, "time": time_view(trigger.time), **missed}
+    first = {"first_time": time_view(trigger.first_time)} if trigger.first_time else {}
+    return {"type": trigger.type, "time": time_view(trigger.time), **missed, **first}
 
 
 def _last_run(run: Run) -> dict[str, Any]:

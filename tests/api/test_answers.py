@@ -48,15 +48,96 @@ def test_a_run_is_described_from_its_start_to_its_end(api: Api) -> None:
     assert api.call("GET", "/api/chains").json()["chains"][0]["last_run"]["id"] == run["id"]
 
 
-@pytest.mark.parametrize("link", ["get_run", "cancel_run"])
-def test_the_links_of_a_start_lead_to_the_run(api: Api, link: str) -> None:
+@pytest.mark.parametrize(("link", "status"), [("get_run", 200), ("cancel_run", 202), ("rerun_run", 409)])
+def test_the_links_of_a_start_lead_to_the_run(api: Api, link: str, status: int) -> None:
     told = document()["paths"]["/api/chains/{chain}/runs"]["post"]["responses"]["202"]["links"][link]
     assert told["parameters"] == {"id": "$response.body#/id"}
     run = api.start().json()["id"]
     for path, item in document()["paths"].items():
         for method, operation in item.items():
             if operation["operationId"] == told["operationId"]:
-                assert api.call(method.upper(), path.replace("{id}", run)).json()["id"] == run
+                answer = api.call(method.upper(), path.replace("{id}", run))
+                assert (answer.status, run in answer.body.decode()) == (status, True)
+
+
+def ended_badly(api: Api) -> str:
+    """The path of a run whose second step's job has failed."""
+    path = api.start({"value": 7}).headers["location"]
+    api.small.service.end("job-1")
+    api.small.pass_time(200)
+    api.small.service.end("job-2", Verdict.FAILED, error=Error("job_failed", "The disk is full."))
+    api.small.pass_time(200)
+    return path
+
+
+def test_a_rerun_is_described_and_points_to_the_first_run(api: Api) -> None:
+    path = ended_badly(api)
+    first = api.call("GET", path).json()
+    answer = api.call("POST", f"{path}/rerun")
+    again = answer.json()
+    assert (answer.status, answer.headers["location"]) == (202, f"/api/runs/{again['id']}")
+    assert (again["rerun_of"], again["trigger"]["type"]) == (first["id"], "rerun")
+    assert (again["trigger"]["first_time"], again["parameters"]) == (first["trigger"]["time"], first["parameters"])
+    load, check = again["steps"]
+    assert load == first["steps"][0]
+    assert (check["status"], check["job"]["id"], check["continues"]) == ("running", "job-3", "job-2")
+
+
+@pytest.mark.parametrize(("begin", "started"), [("failed", 3), ("start", 3), ("load", 3), ("check", 3)])
+def test_a_rerun_begins_where_it_is_told_to(api: Api, begin: str, started: int) -> None:
+    path = ended_badly(api)
+    body = json.dumps({"from": begin}).encode()
+    steps = {step["name"]: step["job"] for step in api.call("POST", f"{path}/rerun", body).json()["steps"]}
+    assert len(api.small.service.jobs) == started
+    assert steps["load"]["id"] == ("job-1" if begin in ("failed", "check") else "job-3")
+
+
+def test_the_same_key_gives_the_same_rerun_and_none_a_new_one(api: Api) -> None:
+    path = ended_badly(api)
+    keyed = [api.call("POST", f"{path}/rerun", idempotency_key="k").json()["id"] for _ in range(2)]
+    api.small.now += timedelta(seconds=1)
+    free = [api.call("POST", f"{path}/rerun").json()["id"] for _ in range(2)]
+    assert keyed[0] == keyed[1]
+    assert len({*keyed, *free}) == 3
+
+
+def test_what_cannot_be_rerun_is_described(api: Api) -> None:
+    assert api.call("POST", f"/api/runs/{NOBODY}/rerun").status == 404
+    path = api.start().headers["location"]
+    assert "still running" in api.call("POST", f"{path}/rerun").json()["detail"]
+    api.small.service.end("job-1")
+    api.small.pass_time(200)
+    api.small.service.end("job-2")
+    api.small.pass_time(200)
+    refused = api.call("POST", f"{path}/rerun")
+    assert (refused.status, "has succeeded" in refused.json()["detail"]) == (409, True)
+    assert api.call("POST", f"{path}/rerun", b'{"from": "check"}').status == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "places"),
+    [
+        (b"[]", []),
+        (b'{"from": 1, "colour": 2}', ["colour", "from"]),
+        (b'{"from": "lod"}', ["from"]),
+        (b'{"from": ""}', ["from"]),
+    ],
+)
+def test_the_body_of_a_rerun_is_taken_as_it_is_or_refused(api: Api, body: bytes, places: list[str]) -> None:
+    path = ended_badly(api)
+    refused = api.call("POST", f"{path}/rerun", body)
+    assert (refused.status, refused.paths) == (400, places)
+    assert api.call("POST", f"{path}/rerun", b" " * 300_000).status == 413
+    assert api.call("POST", f"{path}/rerun", idempotency_key="").status == 400
+
+
+def test_a_rerun_waits_its_turn_or_is_refused_as_a_start_is(api: Api) -> None:
+    first = api.start({"region": "emea"}, "one")
+    api.small.service.end("job-1", Verdict.FAILED)
+    api.small.pass_time(200)
+    second = api.start({"region": "emea"}, "one")
+    refused = api.call("POST", f"{first.headers['location']}/rerun")
+    assert (refused.status, refused.json()["running"]) == (409, [second.json()["id"]])
 
 
 def test_a_run_that_is_cancelled_is_described(api: Api) -> None:
@@ -103,6 +184,7 @@ def test_without_the_key_every_call_is_refused(api: Api) -> None:
         ("GET", "/api/runs"),
         ("GET", f"/api/runs/{NOBODY}"),
         ("POST", f"/api/runs/{NOBODY}/cancel"),
+        ("POST", f"/api/runs/{NOBODY}/rerun"),
         ("GET", "/api/chains"),
         ("GET", "/api/health"),
         ("GET", "/api/openapi.json"),
@@ -137,6 +219,7 @@ EVERY_CALL = [
     ("GET", "/api/runs"),
     ("GET", f"/api/runs/{NOBODY}"),
     ("POST", f"/api/runs/{NOBODY}/cancel"),
+    ("POST", f"/api/runs/{NOBODY}/rerun"),
     ("GET", "/api/chains"),
     ("GET", "/api/health"),
 ]
@@ -175,7 +258,7 @@ def test_with_a_broken_chains_file_calls_that_need_it_name_its_mistakes(
     tmp_path: Path, method: str, path: str
 ) -> None:
     told = make_api(tmp_path, CHAINS.replace("pipeline: P", "pipelin: P")).call(method, path)
-    if "chains" in path or "health" in path:
+    if "chains" in path or "health" in path or "rerun" in path:
         assert told.status == 503
         assert "chains.open.steps.load.pipelin" in told.paths
 
