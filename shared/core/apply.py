@@ -61,7 +61,9 @@ def _started(
         case Started():
             return _running(run, step, fact.job, now)
         case PutOff():
-            later = now + _wait(fact.after_seconds, step.tries)
+            # Getting ready took too long, and nothing was sent: now it is ready, so it is tried again at once.
+            at_once = fact.error.code == "too_late" and step.tries == 0
+            later = now if at_once else now + _wait(fact.after_seconds, step.tries)
             return step_event(
                 run, step, "put_off", now, error=fact.error, intent=None, due_at=later, tries=step.tries + 1
             )

@@ -75,8 +75,14 @@ def is_wrong(case: AnyCase, where: ParameterLocation) -> bool:
 
 
 def aimed(case: AnyCase, mode: GenerationMode) -> AnyCase:
-    """A start that could reach a chain does reach one."""
-    if "chain" not in case.path_parameters or is_wrong(case, ParameterLocation.PATH):
+    """A call that could reach a chain or a connection does reach one."""
+    if is_wrong(case, ParameterLocation.PATH):
+        return case
+    if "name" in case.path_parameters:
+        case.path_parameters = {"name": "sales-adf"}
+        if mode is GenerationMode.POSITIVE:  # what else there is depends on the connection, or on a page before
+            case.query = {name: value for name, value in case.query.items() if name == "limit"}
+    if "chain" not in case.path_parameters:
         return case
     case.path_parameters = {"chain": "sales-daily"}
     if mode is GenerationMode.POSITIVE and isinstance(case.body, dict) and "parameters" in case.body:

@@ -18,6 +18,7 @@ SEEDS = 3_000
 BLOCK = 100
 MOST_SEEDS_TO_FIND = 2_000
 COMPARED = 30
+MOST_NEEDED = 6  # a lost answer, and what makes the chain that meets it
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +59,9 @@ def test_a_seed_plays_the_same_with_the_real_clients() -> None:
 def test_the_story_of_a_failing_seed_has_only_what_it_needs() -> None:
     seed = next(seed for seed in range(1, MOST_SEEDS_TO_FIND) if _fails(seed, retry_a_start))
     told = story(seed, retry_a_start).splitlines()
-    assert told[0] == f"seed {seed}, with 1 misfortunes left:"
-    assert "no answer" in "\n".join(told)
+    left = [line for line in told if line.startswith("  ") and ", number " in line]
+    assert told[0] == f"seed {seed}, with {len(left)} misfortunes left:"
+    assert 1 <= len(left) <= MOST_NEEDED
     assert "has 2 jobs" in told[-1]
 
 

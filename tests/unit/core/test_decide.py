@@ -118,6 +118,17 @@ def test_a_start_that_was_put_off_is_tried_again_when_the_service_wished() -> No
     assert driver.step().attempt == 1
 
 
+def test_a_start_for_which_getting_ready_took_too_long_is_tried_again_at_once_and_then_with_patience() -> None:
+    driver = Driver(a_run())
+    late = Error("too_late", "Getting ready took too long; nothing was sent.")
+    assert driver.decide(0) == StartJob("load")
+    driver.tell(PutOff(step="load", intent=driver.intent(), error=late), 11)
+    assert driver.decide(11) == StartJob("load")
+    driver.tell(PutOff(step="load", intent=driver.intent(), error=late), 22)
+    assert driver.decide(22) is None
+    assert driver.decide(40) == StartJob("load")
+
+
 def test_a_start_put_off_past_its_timeout_fails_with_the_last_answer() -> None:
     driver = Driver(a_run(a_step("load", timeout_seconds=100)))
     driver.decide(0)
