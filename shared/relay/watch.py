@@ -22,6 +22,7 @@ from shared.store.places import HeldWatch, Watch
 OVERLAP = timedelta(minutes=2)  # updates may show late, and clocks differ
 WIDE_EVERY = 10  # every so many looks ask for everything, whatever was missed
 INLINE_ADVANCES = 8  # runs that one look advances by itself; the rest go to the queue
+MOST_TOLD = 100  # by messages in one look: it must end long before anybody takes it for dead
 
 
 def look(world: World, key: str, token: str) -> None:
@@ -34,15 +35,20 @@ def look(world: World, key: str, token: str) -> None:
     if not jobs:
         _rest(world, held, now)
         return
+    taken = world.places.save(held, replace(held.watch, token=world.fresh_id(), next_look_at=now))
+    if taken is None:
+        return  # a copy of this message looks already, or a later message has been sent
+    held = taken
     since = _since(held.watch, jobs)
     try:
         seen = world.services(held.watch.place.connection).observe(held.watch.place, jobs, since)
     except (RefusedError, TryLaterError) as error:
         _look_failed(world, held, error, now)
         return
-    left = _tell(world, key, jobs, seen, wide=since is None)
-    watch = replace(held.watch, looked_at=now, looks=held.watch.looks + 1, failures=0, error=None)
-    pause = seconds_to_next_look([_waiting(job, now) for job in left]) if left else SHORTEST_SECONDS
+    left, all_told = _tell(world, key, jobs, seen, wide=since is None)
+    looked_at = now if all_told else held.watch.looked_at  # the next look must see again what was not told
+    watch = replace(held.watch, looked_at=looked_at, looks=held.watch.looks + 1, failures=0, error=None)
+    pause = seconds_to_next_look([_waiting(job, now) for job in left]) if left and all_told else SHORTEST_SECONDS
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
 
 
@@ -55,10 +61,10 @@ def _since(watch: Watch, jobs: Sequence[WatchedJob]) -> datetime | None:
 
 def _tell(
     world: World, key: str, jobs: Sequence[WatchedJob], seen: Mapping[str, Observation], *, wide: bool
-) -> list[WatchedJob]:
-    """Takes the observations to their runs; returns the jobs that are still under way."""
+) -> tuple[list[WatchedJob], bool]:
+    """Takes the observations to their runs; returns the jobs still under way, and whether all news was told."""
     left = []
-    budget = INLINE_ADVANCES
+    budget, messages = INLINE_ADVANCES, MOST_TOLD
     for job in jobs:
         observation = seen.get(job.job.id) or (_lost(job, world.now()) if wide else None)
         if not _is_news(job, observation, world.now(), world.patience):
@@ -69,13 +75,17 @@ def _tell(
             budget -= 1
             ended = _told_inline(world, key, job, told)
         else:
+            messages -= 1
+            if messages < 0:
+                left.append(job)
+                continue
             # Noted first: its message may have been handled, and the job let go, before `send` comes back.
             world.places.update(key, replace(job, job=told.job, told_at=world.now()))
             world.queue.send(to_body(AdvanceMessage(job.run_id, told)))
             ended = False
         if not ended:
             left.append(job)
-    return left
+    return left, messages >= 0
 
 
 def _told_inline(world: World, key: str, job: WatchedJob, told: Observed | None) -> bool:

@@ -43,6 +43,7 @@ class FakeService:
     observe_fails: list[BatonError] = field(default_factory=list)
     looks: int = 0
     same_id: str | None = None
+    while_observing: Callable[[], object] = lambda: None
 
     def place(self, definition: StepDefinition) -> Place:
         return Place(definition.connection, "")
@@ -69,6 +70,7 @@ class FakeService:
         self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
     ) -> Mapping[str, Observation]:
         self.looks += 1
+        self.while_observing()
         if self.observe_fails:
             raise self.observe_fails.pop(0)
         wanted = {watched.job.id for watched in jobs}

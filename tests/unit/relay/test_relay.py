@@ -15,7 +15,7 @@ from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError
 from shared.relay.tick import tick
-from shared.relay.watch import INLINE_ADVANCES
+from shared.relay.watch import INLINE_ADVANCES, MOST_TOLD
 from shared.storage.base import Row, StorageUnavailableError, Upsert
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
 
@@ -387,6 +387,30 @@ def test_one_look_tells_about_every_job_of_a_place(small: SmallWorld) -> None:
     small.pass_time(10)
     assert {small.run(run_id).status for run_id in runs} == {RunStatus.SUCCEEDED}
     assert small.service.looks <= looks + 5
+
+
+def test_copies_that_come_while_a_look_goes_on_do_not_look_beside_it(small: SmallWorld) -> None:
+    small.start(a_chain(a_step("load")))
+    small.pass_time(3, messages=False)
+    [message] = small.queue.receive()
+    small.service.while_observing = lambda: small.handle(message.body)
+    small.handle(message.body)
+    assert small.service.looks == 1
+
+
+def test_one_look_tells_no_more_than_can_be_told_in_a_short_time_and_the_next_one_goes_on(
+    small: SmallWorld,
+) -> None:
+    runs = [small.start(a_chain(a_step("load"))).id for _ in range(INLINE_ADVANCES + MOST_TOLD + 5)]
+    for number in range(1, len(runs) + 1):
+        small.service.end(f"job-{number}")
+    small.pass_time(3, messages=False)
+    [message] = small.queue.receive()
+    small.handle(message.body)
+    small.queue.delete(message)
+    assert small.queue.length() == MOST_TOLD + 1
+    small.pass_time(10)
+    assert {small.run(run_id).status for run_id in runs} == {RunStatus.SUCCEEDED}
 
 
 class FastQueue:
