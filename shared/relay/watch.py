@@ -22,7 +22,7 @@ from shared.store.places import HeldWatch, Watch
 OVERLAP = timedelta(minutes=2)  # updates may show late, and clocks differ
 WIDE_EVERY = 10  # every so many looks ask for everything, whatever was missed
 INLINE_ADVANCES = 8  # runs that one look advances by itself; the rest go to the queue
-MOST_TOLD = 100  # by messages in one look: it must end long before anybody takes it for dead
+TELLING = timedelta(seconds=20)  # then the rest is left to the next look: this one must not be taken for dead
 
 
 def look(world: World, key: str, token: str) -> None:
@@ -64,7 +64,8 @@ def _tell(
 ) -> tuple[list[WatchedJob], bool]:
     """Takes the observations to their runs; returns the jobs still under way, and whether all news was told."""
     left = []
-    budget, messages = INLINE_ADVANCES, MOST_TOLD
+    budget, all_told = INLINE_ADVANCES, True
+    until = world.now() + TELLING
     for job in jobs:
         observation = seen.get(job.job.id) or (_lost(job, world.now()) if wide else None)
         if not _is_news(job, observation, world.now(), world.patience):
@@ -74,18 +75,16 @@ def _tell(
         if budget > 0 or told is None:
             budget -= 1
             ended = _told_inline(world, key, job, told)
+        elif world.now() > until:
+            ended = all_told = False
         else:
-            messages -= 1
-            if messages < 0:
-                left.append(job)
-                continue
             # Noted first: its message may have been handled, and the job let go, before `send` comes back.
             world.places.update(key, replace(job, job=told.job, told_at=world.now()))
             world.queue.send(to_body(AdvanceMessage(job.run_id, told)))
             ended = False
         if not ended:
             left.append(job)
-    return left, messages >= 0
+    return left, all_told
 
 
 def _told_inline(world: World, key: str, job: WatchedJob, told: Observed | None) -> bool:
