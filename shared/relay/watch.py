@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.core.errors import RefusedError, TryLaterError
@@ -22,6 +22,7 @@ from shared.store.places import HeldWatch, Watch
 OVERLAP = timedelta(minutes=2)  # updates may show late, and clocks differ
 WIDE_EVERY = 10  # every so many looks ask for everything, whatever was missed
 INLINE_ADVANCES = 8  # runs that one look advances by itself; the rest go to the queue
+TELLING = timedelta(seconds=20)  # then the rest is left to the next look: this one must not be taken for dead
 
 
 def look(world: World, key: str, token: str) -> None:
@@ -34,18 +35,22 @@ def look(world: World, key: str, token: str) -> None:
     if not jobs:
         _rest(world, held, now)
         return
+    taken = world.places.save(held, replace(held.watch, token=world.fresh_id(), next_look_at=now))
+    if taken is None:
+        return  # a copy of this message looks already, or a later message has been sent
+    held = taken
     since = _since(held.watch, jobs, now, world.patience)
     try:
         seen = world.services(held.watch.place.connection).observe(held.watch.place, jobs, since)
     except (RefusedError, TryLaterError) as error:
         _look_failed(world, held, error, now)
         return
-    left, all_told = _tell(world, key, jobs, seen, wide=since is None)
-    looked_at = now if all_told else held.watch.looked_at  # what was not told is asked for again
-    watch = replace(
-        held.watch, looked_at=looked_at, looks=held.watch.looks + 1, failures=0, error=None, not_before=None
-    )
-    pause = seconds_to_next_look([_waiting(job, now) for job in left]) if left else SHORTEST_SECONDS
+    told = _tell(world, key, jobs, seen, wide=since is None)
+    looked_at = held.watch.looked_at if told.failed or told.more else now  # what was not told is asked for again
+    watch = replace(held.watch, looked_at=looked_at, looks=held.watch.looks + 1)
+    watch = replace(watch, failures=0, error=None, not_before=None)
+    pause = seconds_to_next_look([_waiting(job, now) for job in told.left]) if told.left else SHORTEST_SECONDS
+    pause = SHORTEST_SECONDS if told.more else pause
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
 
 
@@ -59,13 +64,22 @@ def _since(watch: Watch, jobs: Sequence[WatchedJob], now: datetime, patience: Pa
     return min([watch.looked_at, *news]) - OVERLAP
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The jobs still under way; whether some run could not be told; whether time was too short for more."""
+
+    left: Sequence[WatchedJob]
+    failed: bool
+    more: bool
+
+
 def _tell(
     world: World, key: str, jobs: Sequence[WatchedJob], seen: Mapping[str, Observation], *, wide: bool
-) -> tuple[list[WatchedJob], bool]:
-    """Takes the observations to their runs; returns the jobs that are still under way, and whether all worked."""
+) -> Told:
+    """Takes the observations to their runs, for no longer than TELLING."""
     left: list[WatchedJob] = []
-    all_told = True
-    budget = INLINE_ADVANCES
+    budget, failed, more = INLINE_ADVANCES, False, False
+    until = world.now() + TELLING
     for watched in jobs:
         observation = seen.get(watched.job.id)
         job = _counted(world, key, watched, shown=observation is not None, wide=wide)
@@ -77,7 +91,9 @@ def _tell(
         if budget > 0 or told is None:
             budget -= 1
             ended, worked = _told_inline(world, key, job, told)
-            all_told = all_told and worked
+            failed = failed or not worked
+        elif world.now() > until:
+            ended, more = False, True
         else:
             # Noted first: its message may have been handled, and the job let go, before `send` comes back.
             world.places.update(key, replace(job, job=told.job, told_at=world.now()))
@@ -85,7 +101,7 @@ def _tell(
             ended = False
         if not ended:
             left.append(job)
-    return left, all_told
+    return Told(left, failed, more)
 
 
 def _told_inline(world: World, key: str, job: WatchedJob, told: Observed | None) -> tuple[bool, bool]:

@@ -47,6 +47,7 @@ class FakeService:
     asked: list[datetime | None] = field(default_factory=list)  # since when, by the looks
     wanted: list[Order] = field(default_factory=list)
     same_id: str | None = None
+    while_observing: Callable[[], object] = lambda: None
 
     def place(self, definition: StepDefinition) -> Place:
         return Place(definition.connection, "")
@@ -77,6 +78,7 @@ class FakeService:
     ) -> Mapping[str, Observation]:
         self.looks += 1
         self.asked.append(since)
+        self.while_observing()
         if self.observe_fails:
             raise self.observe_fails.pop(0)
         wanted = {watched.job.id for watched in jobs}

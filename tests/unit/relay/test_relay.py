@@ -15,7 +15,7 @@ from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError
 from shared.relay.tick import tick
-from shared.relay.watch import INLINE_ADVANCES, look
+from shared.relay.watch import INLINE_ADVANCES, TELLING, look
 from shared.storage.base import Row, StorageUnavailableError, Upsert
 from shared.store.runs import Held, RunStore, Slots
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
@@ -465,6 +465,40 @@ def test_one_look_tells_about_every_job_of_a_place(small: SmallWorld) -> None:
     small.pass_time(10)
     assert {small.run(run_id).status for run_id in runs} == {RunStatus.SUCCEEDED}
     assert small.service.looks <= looks + 5
+
+
+def test_copies_that_come_while_a_look_goes_on_do_not_look_beside_it(small: SmallWorld) -> None:
+    small.start(a_chain(a_step("load")))
+    small.pass_time(3, messages=False)
+    [message] = small.queue.receive()
+    small.service.while_observing = lambda: small.handle(message.body)
+    small.handle(message.body)
+    assert small.service.looks == 1
+
+
+class SlowQueue:
+    """Each message takes a second to send."""
+
+    def __init__(self, small: SmallWorld) -> None:
+        self._small = small
+
+    def send(self, body: str, *, delay_seconds: float = 0) -> None:
+        self._small.now += timedelta(seconds=1)
+        self._small.queue.send(body, delay_seconds=delay_seconds)
+
+
+def test_a_look_that_has_more_to_tell_than_it_has_time_leaves_the_rest_to_the_next(small: SmallWorld) -> None:
+    runs = [small.start(a_chain(a_step("load"))).id for _ in range(60)]
+    for number in range(1, len(runs) + 1):
+        small.service.end(f"job-{number}")
+    small.pass_time(3, messages=False)
+    [message] = small.queue.receive()
+    begun, small.world = small.now, replace(small.world, queue=SlowQueue(small))
+    small.handle(message.body)
+    small.queue.delete(message)
+    assert small.now - begun <= TELLING + timedelta(seconds=2)
+    small.pass_time(60)
+    assert {small.run(run_id).status for run_id in runs} == {RunStatus.SUCCEEDED}
 
 
 class FastQueue:
