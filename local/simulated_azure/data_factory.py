@@ -16,6 +16,7 @@ from local.simulated_azure.pipelines import FINAL, Factory, Pipeline, PipelineRu
 
 API_VERSION = "2018-06-01"
 PAGE_RUNS = 100
+MOST_RESTS = 100
 _FACTORY = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)"
     r"/providers/Microsoft\.DataFactory/factories/(?P<factory>[^/]+)(?P<rest>/.*)?"
@@ -31,6 +32,8 @@ class DataFactory:
     faults: Faults
     factories: dict[tuple[str, str, str], Factory] = field(default_factory=dict)
     last_started: str = ""
+    _rests: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # of queries, by continuation token
+    _last_token: int = 0
 
     def factory(self, subscription: str, group: str, name: str) -> Factory:
         """The factory, made if it is not there."""
@@ -74,6 +77,7 @@ class DataFactory:
             group=run_id,
         )
         factory.runs[run_id] = run
+        factory.latest[run_id] = run_id
         return run
 
     def _route(
@@ -130,6 +134,7 @@ class DataFactory:
         run = self.start(factory, pipeline, said)
         if reference is not None and request.query.get("isRecovery", "").lower() == "true":
             run.group = factory.runs[reference].group
+            factory.latest[run.group] = run.id
         self.last_started = run.id
         return answer(200, {"runId": run.id}, x_ms_ratelimit_remaining_subscription_writes="1190")
 
@@ -145,6 +150,26 @@ class DataFactory:
             after, before = parsed_time(told["lastUpdatedAfter"]), parsed_time(told["lastUpdatedBefore"])
         except (ValueError, KeyError, TypeError, AttributeError):
             return problem(400, "BadRequest", "lastUpdatedAfter and lastUpdatedBefore are needed.")
+        token = told.get("continuationToken")
+        found = self._found(factory, told, after, before) if token is None else self._rests.pop(token, None)
+        if found is None:
+            return problem(400, "BadRequest", "The continuation token is not valid.")
+        body: dict[str, Any] = {"value": found[:PAGE_RUNS]}
+        if len(found) > PAGE_RUNS:
+            body["continuationToken"] = self._kept(found[PAGE_RUNS:])
+        return answer(200, body, x_ms_ratelimit_remaining_subscription_reads="11997")
+
+    def _kept(self, rest: list[dict[str, Any]]) -> str:
+        if len(self._rests) >= MOST_RESTS:
+            del self._rests[next(iter(self._rests))]  # its client has gone away
+        self._last_token += 1
+        self._rests[str(self._last_token)] = rest
+        return str(self._last_token)
+
+    def _found(
+        self, factory: Factory, told: Mapping[str, Any], after: datetime, before: datetime
+    ) -> list[dict[str, Any]]:
+        """All that a query finds, as it is now: its pages are cut from that."""
         now = self.clock()
         found = [
             self._wire(factory, run)
@@ -156,11 +181,7 @@ class DataFactory:
         for order in reversed(told.get("orderBy") or []):
             name = order["orderBy"][0].lower() + order["orderBy"][1:]
             found.sort(key=lambda run: str(run.get(name) or ""), reverse=order["order"] == "DESC")
-        start = int(told.get("continuationToken") or 0)
-        body: dict[str, Any] = {"value": found[start : start + PAGE_RUNS]}
-        if start + PAGE_RUNS < len(found):
-            body["continuationToken"] = str(start + PAGE_RUNS)
-        return answer(200, body, x_ms_ratelimit_remaining_subscription_reads="11997")
+        return found
 
     def _cancel(self, factory: Factory, run_id: str) -> Response:
         run = factory.runs.get(run_id)
@@ -199,7 +220,6 @@ class DataFactory:
         now = self.clock()
         status = run.status(now)
         final = status in FINAL
-        newest = max((r for r in factory.runs.values() if r.group == run.group), key=lambda r: r.created_at)
         shown: dict[str, Any] = {
             "id": f"/pipelineruns/{run.id}",
             "runId": run.id,
@@ -216,7 +236,7 @@ class DataFactory:
             "lastUpdated": long_time(run.updated_at(now)),
             "annotations": [],
             "runDimension": {},
-            "isLatest": newest is run,
+            "isLatest": factory.latest.get(run.group) == run.id,
         }
         if status == "Succeeded" and run.returns is not None:
             shown["pipelineReturnValue"] = run.returns

@@ -63,3 +63,4 @@ class Factory:
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     runs: dict[str, PipelineRun] = field(default_factory=dict)
+    latest: dict[str, str] = field(default_factory=dict)  # the newest run's id, by group
