@@ -11,7 +11,7 @@ from typing import TypeVar
 from shared.core.decide import next_due
 from shared.core.definition import Chain
 from shared.core.due import due_times
-from shared.core.run import RunStatus, Trigger
+from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.start import BusyError, start
 from shared.relay.watching import tend_watch
@@ -92,10 +92,17 @@ def _revive(world: World, pointer: Pointer) -> None:
             world.runs.withdraw(pointer.run_id)
         return
     due = next_due(held.run, world.patience)
-    if held.run.status is not RunStatus.RUNNING or held.run.queued or (due is not None and due <= now):
+    if _needs_somebody(world, held.run, due, now):
         say("run_revived", run=pointer.run_id)
         world.queue.send(to_body(AdvanceMessage(pointer.run_id)))
         world.runs.point(pointer.run_id, now + 2 * margin, pointer.since)
         return
     next_look = min(now + REVISIT, (due or now + REVISIT) + margin)
     world.runs.point(pointer.run_id, max(next_look, now + margin), pointer.since)
+
+
+def _needs_somebody(world: World, run: Run, due: datetime | None, now: datetime) -> bool:
+    """A run that waits for its slot is left alone: whoever gives it one has the timer look again soon."""
+    if run.status is RunStatus.RUNNING and run.queued:
+        return run.id in world.runs.slots(run.chain).holders
+    return run.status is not RunStatus.RUNNING or (due is not None and due <= now)
