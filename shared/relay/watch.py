@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from shared.core.errors import RefusedError, TryLaterError
 from shared.core.facts import Observation, Observed, Verdict
-from shared.core.pace import SHORTEST_SECONDS, Waiting, seconds_to_next_look
+from shared.core.pace import SHORTEST_SECONDS, Waiting, crowd_seconds, seconds_to_next_look
 from shared.core.run import Error, Run, StepStatus
 from shared.core.timing import MISSING_SECONDS, Patience, backoff_seconds
 from shared.ports import WatchedJob
@@ -41,8 +41,9 @@ def look(world: World, key: str, token: str) -> None:
         _look_failed(world, held, error, now)
         return
     left = _tell(world, key, jobs, seen, wide=since is None)
-    watch = replace(held.watch, looked_at=now, looks=held.watch.looks + 1, failures=0, error=None)
+    watch = replace(held.watch, looked_at=now, looks=held.watch.looks + 1, jobs=len(jobs), failures=0, error=None)
     pause = seconds_to_next_look([_waiting(job, now) for job in left]) if left else SHORTEST_SECONDS
+    pause = max(pause, crowd_seconds(len(jobs)))
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
 
 
@@ -154,7 +155,12 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
         if other is None:
             return
         merged = replace(
-            other.watch, looked_at=watch.looked_at, looks=watch.looks, failures=watch.failures, error=watch.error
+            other.watch,
+            looked_at=watch.looked_at,
+            looks=watch.looks,
+            jobs=watch.jobs,
+            failures=watch.failures,
+            error=watch.error,
         )
         if world.places.save(other, merged) is not None:
             return
@@ -162,6 +168,8 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
 
 def _rest(world: World, held: HeldWatch, now: datetime) -> None:
     """No jobs: no message, no cost. The timer drops the watch later, if it is still idle then."""
-    resting = world.places.save(held, replace(held.watch, active=False, next_look_at=now, looked_at=None, looks=0))
+    resting = world.places.save(
+        held, replace(held.watch, active=False, next_look_at=now, looked_at=None, looks=0, jobs=0)
+    )
     if resting is not None and world.places.watched(held.key):
         _schedule(world, resting, replace(resting.watch, active=True, next_look_at=now))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.core.pace import crowd_seconds
 from shared.ports import Place
 from shared.relay.messages import WatchMessage, to_body
 from shared.relay.world import World, say
@@ -14,7 +15,10 @@ MOST_RACES = 20
 
 
 def ensure_watch(world: World, place: Place, look_at: datetime) -> None:
-    """The place will be looked at by `look_at` at the latest. Call it after its job has been written."""
+    """The place will be looked at by `look_at`, or soon after where it is crowded.
+
+    Call it after its job has been written.
+    """
     key = place_key(place)
     for _ in range(MOST_RACES):
         held = world.places.watch(key)
@@ -23,7 +27,9 @@ def ensure_watch(world: World, place: Place, look_at: datetime) -> None:
             if world.places.begin(key, watch):
                 send_watch(world, key, watch)
                 return
-        elif _soon_enough(held.watch, look_at, world.now()) or schedule_look(world, held, look_at):
+            continue
+        at = max(look_at, _crowded_until(held.watch, world.now()))
+        if _soon_enough(held.watch, at, world.now()) or schedule_look(world, held, at):
             return
     # Whoever wins this often keeps the watch alive; the timer finds it if not.
 
@@ -55,6 +61,17 @@ def tend_watch(world: World, held: HeldWatch) -> None:
         world.places.end(held)
 
 
+def _crowded_until(watch: Watch, now: datetime) -> datetime:
+    """However many jobs are new, the next look keeps its distance from the beginning of the last one."""
+    began = [watch.looked_at or now]
+    if watch.active and watch.next_look_at <= now:
+        began.append(watch.next_look_at)
+    return max(began) + timedelta(seconds=crowd_seconds(watch.jobs))
+
+
 def _soon_enough(watch: Watch, look_at: datetime, now: datetime) -> bool:
-    """A look that should be going on just now does not count: it may have read the jobs already."""
-    return watch.active and now < watch.next_look_at <= look_at
+    """A look that should be going on just now does not count: it may have read the jobs already.
+
+    After a failed look the service has been given its time, which a new job does not cut short.
+    """
+    return watch.active and now < watch.next_look_at and (watch.failures > 0 or watch.next_look_at <= look_at)
