@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -16,11 +16,12 @@ from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.start import BusyError, start
 from shared.relay.watching import tend_watch
 from shared.relay.world import World, log, say
+from shared.storage.base import MAX_BATCH_ROWS
 from shared.store.runs import Pointer
 from shared.store.schedules import Progress
 
 T = TypeVar("T")
-MOST_REVIVED = 500  # runs that one tick looks at; the rest are still due at the next
+MOST_REVIVED = 2_000  # runs that one tick looks at; the rest are still due at the next
 REVISIT = timedelta(minutes=30)  # a run under way is looked at this often, though nothing is due
 NEVER_CREATED = timedelta(minutes=10)  # an announced run that has not appeared by then never will
 
@@ -30,7 +31,9 @@ def tick(world: World, chains: Iterable[Chain]) -> None:
     progress = world.schedules.progress()
     scheduled = [chain for chain in chains if chain.schedule is not None]
     _each("schedule", scheduled, lambda chain: _fire(world, chain, progress.get(chain.name)))
-    _each("run", _overdue(world), lambda pointer: _revive(world, pointer))
+    overdue = _overdue(world)
+    for first in range(0, len(overdue), MAX_BATCH_ROWS):
+        _revive(world, overdue[first : first + MAX_BATCH_ROWS])
     _each("watch", world.places.watches(), lambda held: tend_watch(world, held))
 
 
@@ -80,25 +83,30 @@ def _overdue(world: World) -> list[Pointer]:
     return due[:MOST_REVIVED]
 
 
-def _revive(world: World, pointer: Pointer) -> None:
-    """Sends an overdue run on its way again, and says when to look next."""
+def _revive(world: World, pointers: Sequence[Pointer]) -> None:
+    again: list[Pointer] = []
+    _each("run", pointers, lambda pointer: again.extend(_revived(world, pointer)))
+    _each("pointers", (again,), world.runs.point_all)
+
+
+def _revived(world: World, pointer: Pointer) -> tuple[Pointer, ...]:
+    """Sends an overdue run on its way again. Returns when to look at it next; nothing when it is no more."""
     now = world.now()
     margin = timedelta(seconds=world.patience.revive_seconds)
     held = world.runs.load(pointer.run_id)
     if held is None:
         if now < pointer.since + NEVER_CREATED:
-            world.runs.point(pointer.run_id, now + margin, pointer.since)
-        elif world.runs.bury(pointer.run_id):
+            return (replace(pointer, due_at=now + margin),)
+        if world.runs.bury(pointer.run_id):
             world.runs.withdraw(pointer.run_id)
-        return
+        return ()
     due = next_due(held.run, world.patience)
     if _needs_somebody(world, held.run, due, now):
         say("run_revived", run=pointer.run_id)
         world.queue.send(to_body(AdvanceMessage(pointer.run_id)))
-        world.runs.point(pointer.run_id, now + 2 * margin, pointer.since)
-        return
+        return (replace(pointer, due_at=now + 2 * margin),)
     next_look = min(now + REVISIT, (due or now + REVISIT) + margin)
-    world.runs.point(pointer.run_id, max(next_look, now + margin), pointer.since)
+    return (replace(pointer, due_at=max(next_look, now + margin)),)
 
 
 def _needs_somebody(world: World, run: Run, due: datetime | None, now: datetime) -> bool:

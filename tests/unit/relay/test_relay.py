@@ -181,6 +181,15 @@ def test_losing_every_message_delays_a_run_by_minutes_and_loses_nothing(small: S
     assert small.run(run.id).status is RunStatus.SUCCEEDED
 
 
+def test_the_timer_comes_round_to_every_run_however_many_there_are(small: SmallWorld) -> None:
+    chain = a_chain(a_step("load"))
+    runs = [small.start(chain).id for _ in range(130)]
+    small.lose_messages()
+    small.pass_time(120, messages=False, ticks=())
+    ahead = [pointer for pointer in small.world.runs.pointers() if pointer.due_at > small.now]
+    assert sorted(pointer.run_id for pointer in ahead) == sorted(runs)
+
+
 def test_a_run_accepted_by_a_process_that_died_at_once_is_found_by_the_timer(small: SmallWorld) -> None:
     class DiedError(Exception):
         pass
