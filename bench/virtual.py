@@ -15,7 +15,7 @@ from typing import Any
 import requests
 from azure.core.credentials import AccessToken
 
-from bench.counting import Counts, CountingQueue, CountingServices, CountingTable, Stopwatch, TimedAdapter
+from bench.counting import CountingQueue, CountingServices, CountingTable, Counts, Stopwatch, TimedAdapter
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Chain, Credential
 from shared.core.run import Trigger
@@ -74,6 +74,7 @@ class VirtualBaton:
         self.counts: Counts = Counter()
         self.simulation = Stopwatch()
         self.most_active = 0
+        self.most_queries = 0  # of the factory, between two ticks
         self.azure = SimulatedAzure(clock=lambda: self.now, random=random.Random(seed))
         storage = SqliteStorage(None, clock=lambda: self.now)
         table = CountingTable(storage.table("baton"), self.counts)
@@ -83,9 +84,7 @@ class VirtualBaton:
         session.trust_env = False
         session.mount("https://", TimedAdapter(self.azure, self.simulation))
         settings = Settings.from_mapping({"AzureWebJobsStorage": "sqlite::memory:"})
-        reach = Reach(
-            settings=settings, identities=OneIdentity(settings), session=session, clock=lambda: self.now
-        )
+        reach = Reach(settings=settings, identities=OneIdentity(settings), session=session, clock=lambda: self.now)
         self.runs = RunStore(storage.table("baton"))  # its looks are not counted
         self.world = World(
             runs=RunStore(table),
@@ -103,6 +102,7 @@ class VirtualBaton:
         waiting = sorted(wanted, key=lambda begin: -begin.after_seconds)
         ids: list[str] = []
         next_tick = T0 + TICK
+        queries = 0
         while waiting or next(self.runs.pointers(), None) is not None:
             due = [next_tick, self.queue.next_due() or next_tick]
             if waiting:
@@ -117,7 +117,15 @@ class VirtualBaton:
                 tick(self.world, ())
                 next_tick += TICK
                 self.most_active = max(self.most_active, sum(1 for _ in self.runs.pointers()))
+                asked = self.azure.calls["data_factory.query_runs"]
+                self.most_queries = max(self.most_queries, asked - queries)
+                queries = asked
         return ids
+
+    @property
+    def minutes(self) -> float:
+        """Virtual minutes since the beginning."""
+        return (self.now - T0).total_seconds() / 60
 
     def _start(self, chain: Chain) -> str:
         run, _ = start(self.world, chain, Trigger(type="http", time=self.now), {})
