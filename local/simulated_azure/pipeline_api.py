@@ -112,6 +112,7 @@ class PipelineApi:
         run = self.start(factory, pipeline, said if earlier is None else earlier.parameters)
         if earlier is not None and request.query.get("isRecovery") == "true":
             run.recover(earlier, self._first_activity(earlier, request))
+            factory.latest[run.group] = run.id
         self.last_started = run.id
         return answer(self.accepted, {"runId": run.id}, x_ms_ratelimit_remaining_subscription_writes="1190")
 

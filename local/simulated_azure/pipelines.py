@@ -74,6 +74,7 @@ class Factory:
 
     pipelines: dict[str, Pipeline] = field(default_factory=dict)
     runs: dict[str, PipelineRun] = field(default_factory=dict)
+    latest: dict[str, str] = field(default_factory=dict)  # the newest run of each group that was continued
     no_role: bool = False  # the caller may do nothing here
     actions: tuple[str, ...] = ("*",)  # of the caller's role at a data factory
     shows_permissions: bool = True  # whether the caller may ask what its roles allow

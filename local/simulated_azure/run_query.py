@@ -75,7 +75,6 @@ def run_wire(factory: Factory, run: PipelineRun, now: datetime) -> dict[str, Any
     """A run as lists and single reads show it. A cancelled one shows no end, as in the services' own example."""
     status = run.status(now)
     ended_at = run.ended_at() if status in FINAL and status != "Cancelled" else None
-    newest = max((r for r in factory.runs.values() if r.group == run.group), key=lambda r: r.created_at)
     shown: dict[str, Any] = {
         "id": f"/pipelineruns/{run.id}",
         "runId": run.id,
@@ -92,7 +91,7 @@ def run_wire(factory: Factory, run: PipelineRun, now: datetime) -> dict[str, Any
         "lastUpdated": long_time(run.updated_at(now)),
         "annotations": [],
         "runDimension": {},
-        "isLatest": newest is run,
+        "isLatest": factory.latest.get(run.group, run.group) == run.id,
     }
     if status == "Succeeded" and run.returns is not None:
         shown["pipelineReturnValue"] = run.returns

@@ -68,6 +68,7 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
     if ended and run.definition.max_running is not None:
         before = world.runs.slots(run.chain)
         slots = before.left(run.id, run.definition.max_running)
+        _point_at(world, _promoted(before, slots))
     if urgent and world.now() > run.created_at + timedelta(seconds=world.patience.revive_seconds / 2):
         world.runs.point(run.id, world.now() + timedelta(seconds=world.patience.lease_seconds), run.created_at)
     saved = world.runs.save(held, run, slots)
@@ -79,6 +80,13 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
     if ended:
         _close(world, saved.run, _promoted(before, slots))
     return saved
+
+
+def _point_at(world: World, promoted: tuple[str, ...]) -> None:
+    """Before they have their slots: the timer leaves those who wait alone, and a wake-up may be lost."""
+    now = world.now()
+    for run_id in promoted:
+        world.runs.point(run_id, now + timedelta(seconds=world.patience.revive_seconds), now)
 
 
 def _follow_up(world: World, before: Run, after: Run) -> None:

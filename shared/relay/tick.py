@@ -11,16 +11,17 @@ from typing import TypeVar
 from shared.core.decide import next_due
 from shared.core.definition import Chain
 from shared.core.due import due_times
-from shared.core.run import RunStatus, Trigger
+from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.start import BusyError, start
 from shared.relay.watching import tend_watch
 from shared.relay.world import World, log, say
+from shared.storage.base import MAX_BATCH_ROWS
 from shared.store.runs import Pointer
 from shared.store.schedules import Progress
 
 T = TypeVar("T")
-MOST_REVIVED = 500  # runs that one tick looks at; the rest are still due at the next
+MOST_REVIVED = 2_000  # runs that one tick looks at; the rest are still due at the next
 REVISIT = timedelta(minutes=30)  # a run under way is looked at this often, though nothing is due
 FORGOTTEN = timedelta(minutes=15)  # a schedule that was away for longer, and comes back, is a new one
 NEVER_CREATED = timedelta(minutes=10)  # an announced run that has not appeared by then never will
@@ -30,7 +31,9 @@ def tick(world: World, chains: Sequence[Chain] | None) -> None:
     """One look at the clock, at the runs under way and at the watches. None: what is declared is not known."""
     if chains is not None:
         _keep_schedules(world, {chain.name: chain for chain in chains if chain.schedule is not None})
-    _each("run", _overdue(world), lambda pointer: _revive(world, pointer))
+    overdue = _overdue(world)
+    for first in range(0, len(overdue), MAX_BATCH_ROWS):
+        _revive(world, overdue[first : first + MAX_BATCH_ROWS])
     _each("watch", world.places.watches(), lambda held: tend_watch(world, held))
 
 
@@ -94,22 +97,34 @@ def _overdue(world: World) -> list[Pointer]:
     return due[:MOST_REVIVED]
 
 
-def _revive(world: World, pointer: Pointer) -> None:
-    """Sends an overdue run on its way again, and says when to look next."""
+def _revive(world: World, pointers: Sequence[Pointer]) -> None:
+    again: list[Pointer] = []
+    _each("run", pointers, lambda pointer: again.extend(_revived(world, pointer)))
+    _each("pointers", (again,), world.runs.point_all)
+
+
+def _revived(world: World, pointer: Pointer) -> tuple[Pointer, ...]:
+    """Sends an overdue run on its way again. Returns when to look at it next; nothing when it is no more."""
     now = world.now()
     margin = timedelta(seconds=world.patience.revive_seconds)
     held = world.runs.load(pointer.run_id)
     if held is None:
         if now < pointer.since + NEVER_CREATED:
-            world.runs.point(pointer.run_id, now + margin, pointer.since)
-        elif world.runs.bury(pointer.run_id):
+            return (replace(pointer, due_at=now + margin),)
+        if world.runs.bury(pointer.run_id):
             world.runs.withdraw(pointer.run_id)
-        return
+        return ()
     due = next_due(held.run, world.patience)
-    if held.run.status is not RunStatus.RUNNING or held.run.queued or (due is not None and due <= now):
+    if _needs_somebody(world, held.run, due, now):
         say("run_revived", run=pointer.run_id)
         world.queue.send(to_body(AdvanceMessage(pointer.run_id)))
-        world.runs.point(pointer.run_id, now + 2 * margin, pointer.since)
-        return
+        return (replace(pointer, due_at=now + 2 * margin),)
     next_look = min(now + REVISIT, (due or now + REVISIT) + margin)
-    world.runs.point(pointer.run_id, max(next_look, now + margin), pointer.since)
+    return (replace(pointer, due_at=max(next_look, now + margin)),)
+
+
+def _needs_somebody(world: World, run: Run, due: datetime | None, now: datetime) -> bool:
+    """A run that waits for its slot is left alone: whoever gives it one has the timer look again soon."""
+    if run.status is RunStatus.RUNNING and run.queued:
+        return run.id in world.runs.slots(run.chain).holders
+    return run.status is not RunStatus.RUNNING or (due is not None and due <= now)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from shared.core.errors import RefusedError, TryLaterError
 from shared.core.facts import Observation, Observed, Verdict
-from shared.core.pace import SHORTEST_SECONDS, Waiting, seconds_to_next_look
+from shared.core.pace import SHORTEST_SECONDS, Waiting, crowd_seconds, seconds_to_next_look
 from shared.core.run import Error, Run, StepStatus
 from shared.core.timing import MISSING_SECONDS, Patience, backoff_seconds
 from shared.ports import WatchedJob
@@ -47,10 +47,10 @@ def look(world: World, key: str, token: str) -> None:
         return
     told = _tell(world, key, jobs, seen, wide=since is None)
     looked_at = held.watch.looked_at if told.failed or told.more else now  # what was not told is asked for again
-    watch = replace(held.watch, looked_at=looked_at, looks=held.watch.looks + 1)
+    watch = replace(held.watch, looked_at=looked_at, looks=held.watch.looks + 1, jobs=len(jobs))
     watch = replace(watch, failures=0, error=None, not_before=None)
     pause = seconds_to_next_look([_waiting(job, now) for job in told.left]) if told.left else SHORTEST_SECONDS
-    pause = SHORTEST_SECONDS if told.more else pause
+    pause = SHORTEST_SECONDS if told.more else max(pause, crowd_seconds(len(jobs)))
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
 
 
@@ -203,6 +203,7 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
             other.watch,
             looked_at=watch.looked_at,
             looks=watch.looks,
+            jobs=watch.jobs,
             failures=watch.failures,
             error=watch.error,
             not_before=watch.not_before,
@@ -213,6 +214,8 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
 
 def _rest(world: World, held: HeldWatch, now: datetime) -> None:
     """No jobs: no message, no cost. The timer drops the watch later, if it is still idle then."""
-    resting = world.places.save(held, replace(held.watch, active=False, next_look_at=now, looked_at=None, looks=0))
+    resting = world.places.save(
+        held, replace(held.watch, active=False, next_look_at=now, looked_at=None, looks=0, jobs=0)
+    )
     if resting is not None and world.places.watched(held.key):
         _schedule(world, resting, replace(resting.watch, active=True, next_look_at=now))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.core.pace import crowd_seconds
 from shared.ports import Place
 from shared.relay.messages import WatchMessage, to_body
 from shared.relay.world import World, say
@@ -14,7 +15,8 @@ MOST_RACES = 20
 
 
 def ensure_watch(world: World, place: Place, look_at: datetime, *, urgent: bool = False) -> None:
-    """The place will be looked at by `look_at` at the latest. Call it after its job has been written.
+    """The place will be looked at by `look_at`, or soon after where it is crowded. Call it after its job has been
+    written.
 
     A service that asked to be left alone for longer is, unless the look is urgent.
     """
@@ -27,10 +29,12 @@ def ensure_watch(world: World, place: Place, look_at: datetime, *, urgent: bool 
                 send_watch(world, key, watch)
                 return
             continue
-        due = look_at if urgent else max(look_at, held.watch.not_before or look_at)
+        due = look_at
+        if not urgent:
+            due = max(due, held.watch.not_before or due, _crowded_until(held.watch, world.now()))
         if held.watch.place != place:  # the newest start knows best which credential opens it
             held = replace(held, watch=replace(held.watch, place=place))
-        elif _soon_enough(held.watch, due, world.now()):
+        elif _soon_enough(held.watch, due, world.now(), urgent=urgent):
             return
         if schedule_look(world, held, due):
             return
@@ -68,6 +72,18 @@ def tend_watch(world: World, held: HeldWatch) -> None:
         world.places.end(held)
 
 
-def _soon_enough(watch: Watch, look_at: datetime, now: datetime) -> bool:
-    """A look that should be going on just now does not count: it may have read the jobs already."""
-    return watch.active and now < watch.next_look_at <= look_at
+def _crowded_until(watch: Watch, now: datetime) -> datetime:
+    """However many jobs are new, the next look keeps its distance from the beginning of the last one."""
+    began = [watch.looked_at or now]
+    if watch.active and watch.next_look_at <= now:
+        began.append(watch.next_look_at)
+    return max(began) + timedelta(seconds=crowd_seconds(watch.jobs))
+
+
+def _soon_enough(watch: Watch, look_at: datetime, now: datetime, *, urgent: bool) -> bool:
+    """A look that should be going on just now does not count: it may have read the jobs already.
+
+    After a failed look the service has been given its time, which a new job does not cut short.
+    """
+    put_off = watch.failures > 0 and not urgent
+    return watch.active and now < watch.next_look_at and (put_off or watch.next_look_at <= look_at)

@@ -30,6 +30,7 @@ class Watch:
     active: bool = True
     looked_at: datetime | None = None
     looks: int = 0
+    jobs: int = 0  # under way when it was looked at
     failures: int = 0
     error: str | None = None
     not_before: datetime | None = None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from shared.core.ids import chain_of, newest_first
 from shared.core.run import Run, RunStatus, Transition
-from shared.storage.base import Delete, Insert, Replace, Row, Table, Upsert, Write
+from shared.storage.base import MAX_BATCH_ROWS, Delete, Insert, Replace, Row, Table, Upsert, Write
 from shared.store.codec import decode, encode, key_of
 
 INDEX = "index"
@@ -133,6 +133,12 @@ class RunStore:
     def point(self, run_id: str, due_at: datetime, since: datetime) -> None:
         """Has the timer look at a run under way once `due_at` has passed."""
         self._table.write([Upsert(_pointer_row(run_id, due_at, since))])
+
+    def point_all(self, pointers: Sequence[Pointer]) -> None:
+        """The same for many, a batch at a time."""
+        for first in range(0, len(pointers), MAX_BATCH_ROWS):
+            batch = pointers[first : first + MAX_BATCH_ROWS]
+            self._table.write([Upsert(_pointer_row(p.run_id, p.due_at, p.since)) for p in batch])
 
     def pointers(self) -> Iterator[Pointer]:
         """Every run under way (and, rarely, one that was announced and never created)."""

@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.pace import LONGEST_SECONDS, SHORTEST_SECONDS, Waiting, seconds_to_next_look, usual_seconds
+from shared.core.pace import (
+    LONGEST_SECONDS,
+    SHORTEST_SECONDS,
+    Waiting,
+    crowd_seconds,
+    seconds_to_next_look,
+    usual_seconds,
+)
 
 seconds = st.floats(0, 10**6)
 
@@ -35,3 +42,10 @@ def test_a_look_comes_when_a_timeout_does() -> None:
 def test_one_odd_night_does_not_change_what_is_usual() -> None:
     assert usual_seconds([60, 61, 59, 4_000, 60]) == 60
     assert usual_seconds([]) is None
+
+
+def test_looks_read_no_more_pages_a_minute_however_many_jobs_there_are() -> None:
+    assert crowd_seconds(100) < SHORTEST_SECONDS
+    for jobs in (1_000, 10_000, 100_000):
+        pages = jobs / 100
+        assert pages * 60 / crowd_seconds(jobs) == 300

@@ -7,9 +7,9 @@ import pytest
 
 from shared.core.definition import Credential, Parameter, Schedule
 from shared.core.errors import RefusedError, TryLaterError, UnclearError
-from shared.core.facts import Verdict
+from shared.core.facts import Observed, Verdict
 from shared.core.ids import newest_first
-from shared.core.run import Error, Run, RunStatus, StepStatus
+from shared.core.run import Error, Job, Run, RunStatus, StepStatus
 from shared.core.timing import MISSING_SECONDS
 from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
@@ -26,6 +26,12 @@ LOST = UnclearError("no_answer", "The response was lost.")
 @pytest.fixture
 def small() -> SmallWorld:
     return SmallWorld()
+
+
+def _job(small: SmallWorld, run_id: str) -> Job:
+    job = small.run(run_id).step("load").job
+    assert job is not None
+    return job
 
 
 def statuses(small: SmallWorld, run_id: str) -> dict[str, str]:
@@ -211,6 +217,15 @@ def test_copies_of_a_look_that_was_made_die_out(small: SmallWorld) -> None:
     assert small.service.looks == 1
 
 
+def test_the_timer_comes_round_to_every_run_however_many_there_are(small: SmallWorld) -> None:
+    chain = a_chain(a_step("load"))
+    runs = [small.start(chain).id for _ in range(130)]
+    small.lose_messages()
+    small.pass_time(120, messages=False, ticks=())
+    ahead = [pointer for pointer in small.world.runs.pointers() if pointer.due_at > small.now]
+    assert sorted(pointer.run_id for pointer in ahead) == sorted(runs)
+
+
 def test_a_run_accepted_by_a_process_that_died_at_once_is_found_by_the_timer(small: SmallWorld) -> None:
     class DiedError(Exception):
         pass
@@ -318,6 +333,38 @@ def test_a_waiting_run_whose_wake_up_was_lost_is_found_by_the_timer(small: Small
     small.lose_messages()
     small.pass_time(300, ticks=())
     assert small.run(second.id).step("load").status is StepStatus.RUNNING
+
+
+def test_however_long_a_run_has_waited_its_lost_wake_up_is_found_within_minutes(small: SmallWorld) -> None:
+    chain = a_chain(a_step("load"), max_running=1)
+    small.start(chain)
+    second = small.start(chain)
+    small.pass_time(900, ticks=())
+    small.service.end("job-1")
+    small.pass_time(50)
+    assert small.run(second.id).step("load").status is StepStatus.RUNNING
+    third = small.start(chain)
+    small.pass_time(900, ticks=())
+    small.service.end("job-2")
+    advance(
+        small.world,
+        second.id,
+        Observed(step="load", attempt=1, job=_job(small, second.id), observation=small.service.jobs["job-2"]),
+    )
+    small.lose_messages()
+    assert small.run(third.id).queued
+    small.pass_time(180, ticks=())
+    assert small.run(third.id).step("load").status is StepStatus.RUNNING
+
+
+def test_runs_that_wait_for_a_slot_cost_nothing_meanwhile(small: SmallWorld) -> None:
+    chain = a_chain(a_step("load", timeout_seconds=86_400), max_running=1)
+    for _ in range(5):
+        small.start(chain)
+    small.pass_time(180, ticks=())
+    waited_until = sorted(pointer.due_at for pointer in small.world.runs.pointers())
+    small.pass_time(1_200, ticks=())
+    assert sorted(pointer.due_at for pointer in small.world.runs.pointers()) == waited_until
 
 
 def test_with_overlap_skip_further_runs_are_refused(small: SmallWorld) -> None:
