@@ -147,7 +147,7 @@ class Simulation:
     _quiet_at: float | None = None
 
     def _world(self, number: int, session: Any) -> World:
-        skew = timedelta(seconds=self.luck.between("clock skew", -8, 8) if number else 0)
+        skew = timedelta(seconds=self.luck.between("clock skew", -1.5, 1.5) if number else 0)
 
         def clock() -> Any:
             return self.scheduler.now() + skew
