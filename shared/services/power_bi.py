@@ -38,6 +38,7 @@ BUSY_SECONDS = 10.0
 
 _ID = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _ROLE = "Add the identity to workspace {} as Contributor (`python -m local grant` does it)."
+_UNSEEN = "There is no such semantic model in workspace {}, or the identity may not see it: check its id. "
 _TENANT_SETTING = (
     "The token is good, and Power BI does not let its owner in: have a Fabric administrator switch on the tenant"
     " setting 'Service principals can use Fabric APIs' for it (once 'Allow service principals to use Power BI"
@@ -152,11 +153,6 @@ class PowerBi:
             answer = self._send("GET", dataset, what)
         except (RefusedError, TryLaterError) as error:
             return Problem(error.code, error.message)
-        if answer.status_code == 404:
-            text = f"There is no semantic model {dataset} in workspace {self._connection.workspace}"
-            return Problem(
-                "not_found", f"{text}, or the identity may not see it. {self._bad(what, answer).message}"
-            )
         if answer.status_code != 200:
             refused = self._bad(what, answer)
             return Problem(refused.code, refused.message)
@@ -228,8 +224,8 @@ class PowerBi:
             raise no_answer(f"{what} at {self._connection.name}", error, starting=method == "POST") from error
 
     def _bad(self, what: str, answer: requests.Response, *, starting: bool = False) -> BatonError:
-        by_status = {401: _TENANT_SETTING, 403: _ROLE, 404: _ROLE}
-        remedy = by_status.get(answer.status_code, "").format(self._connection.workspace)
+        by_status = {401: _TENANT_SETTING, 403: _ROLE, 404: _UNSEEN + _ROLE}
+        remedy = by_status.get(answer.status_code, "").replace("{}", self._connection.workspace or "")
         told = f"{what} at {self._connection.name}"
         return bad_answer(told, answer.status_code, answer.headers, answer.text, starting=starting, remedy=remedy)
 

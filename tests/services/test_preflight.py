@@ -249,7 +249,7 @@ WRONG = (
         lambda p: p.world.azure.power_bi.workspaces[WORKSPACE].clear(),
         "pbi",
         "not_found",
-        (DATASET, "PowerBIEntityNotFound"),
+        (DATASET, "PowerBIEntityNotFound", f"There is no such semantic model in workspace {WORKSPACE}"),
     ),
 )
 
