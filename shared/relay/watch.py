@@ -22,7 +22,7 @@ from shared.store.places import HeldWatch, Watch
 OVERLAP = timedelta(minutes=2)  # updates may show late, and clocks differ
 WIDE_EVERY = 10  # every so many looks ask for everything, whatever was missed
 INLINE_ADVANCES = 8  # runs that one look advances by itself; the rest go to the queue
-TELLING = timedelta(seconds=20)  # then the rest is left to the next look: this one must not be taken for dead
+TELLING_SHARE = 1 / 3  # of the time after which a look is taken for dead; what it cannot tell by then waits
 
 
 def look(world: World, key: str, token: str) -> None:
@@ -65,7 +65,7 @@ def _tell(
     """Takes the observations to their runs; returns the jobs still under way, and whether all news was told."""
     left = []
     budget, all_told = INLINE_ADVANCES, True
-    until = world.now() + TELLING
+    until = world.now() + timedelta(seconds=TELLING_SHARE * world.patience.revive_seconds)
     for job in jobs:
         observation = seen.get(job.job.id) or (_lost(job, world.now()) if wide else None)
         if not _is_news(job, observation, world.now(), world.patience):
