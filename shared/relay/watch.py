@@ -22,7 +22,7 @@ from shared.store.places import HeldWatch, Watch
 OVERLAP = timedelta(minutes=2)  # updates may show late, and clocks differ
 WIDE_EVERY = 10  # every so many looks ask for everything, whatever was missed
 INLINE_ADVANCES = 8  # runs that one look advances by itself; the rest go to the queue
-TELLING = timedelta(seconds=20)  # then the rest is left to the next look: this one must not be taken for dead
+TELLING_SHARE = 1 / 3  # of the time after which a look is taken for dead; what it cannot tell by then waits
 
 
 def look(world: World, key: str, token: str) -> None:
@@ -76,10 +76,10 @@ class Told:
 def _tell(
     world: World, key: str, jobs: Sequence[WatchedJob], seen: Mapping[str, Observation], *, wide: bool
 ) -> Told:
-    """Takes the observations to their runs, for no longer than TELLING."""
+    """Takes the observations to their runs, for no longer than TELLING_SHARE allows."""
     left: list[WatchedJob] = []
     budget, failed, more = INLINE_ADVANCES, False, False
-    until = world.now() + TELLING
+    until = world.now() + timedelta(seconds=TELLING_SHARE * world.patience.revive_seconds)
     for watched in jobs:
         observation = seen.get(watched.job.id)
         job = _counted(world, key, watched, shown=observation is not None, wide=wide)
