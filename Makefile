@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PYTHON313 := $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python "$(PYTHON)"; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help setup demo run check test lint types format schema worker-env azurite simulate bench-hosts bench-burst bench-scale clean
+.PHONY: help setup demo run check test lint types format schema worker-env azurite simulate bench-hosts bench-burst bench-scale bench-two-hosts clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +71,9 @@ bench-burst: $(BIN)/.dev azurite ## 5,000 starts at once: each accepted whole, o
 
 bench-scale: $(BIN)/.dev ## what a run costs when 10 to 10,000 are under way (about 15 minutes)
 	$(BIN)/python -m bench.scale
+
+bench-two-hosts: $(BIN)/.dev azurite ## whether two hosts do more than one
+	$(BIN)/python -m bench.two_hosts
 
 clean: ## remove what the other targets made
 	rm -rf .venv .venv313 .tools .baton .mypy_cache .ruff_cache .pytest_cache .hypothesis
