@@ -66,7 +66,7 @@ simulate: $(BIN)/.dev ## play SEEDS seeds of bad luck, from FIRST on
 bench-hosts: $(BIN)/.dev azurite ## 300 chains on hosts that are killed and frozen: nothing twice, nothing forgotten
 	$(BIN)/python -m bench.many_hosts
 
-bench-burst: $(BIN)/.dev azurite ## 5,000 starts at once: each accepted whole, or refused whole
+bench-burst: $(BIN)/.dev azurite ## thousands of starts at once: each accepted whole, or refused whole
 	$(BIN)/python -m bench.burst
 
 bench-scale: $(BIN)/.dev ## what a run costs when 10 to 10,000 are under way (about 15 minutes)

@@ -41,13 +41,15 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurstPlan:
-    """`storage`: azurite or sqlite. `most_at_once`: maxOutstandingRequests of each host. `callers`: threads."""
+    """`storage`: azurite or sqlite. `most_at_once`: maxOutstandingRequests of each host. `callers`: threads.
+    `revive_seconds`: how late a message may be before it is sent again; the timer ticks three times as often."""
 
     storage: str
     starts: int
     hosts: int
     callers: int
     most_at_once: int = 200
+    revive_seconds: float = 6
     end_seconds: float = 120
 
 
@@ -87,11 +89,11 @@ def burst(plan: BurstPlan, folder: Path) -> BurstOutcome:
             "SUBSCRIPTION_ID": SUBSCRIPTION,
             "AzureWebJobsStorage": storage_setting,
             "CHAINS_FILE": str(folder / "chains.yaml"),
-            "REVIVE_SECONDS": "20",
+            "REVIVE_SECONDS": str(plan.revive_seconds),
             "AzureFunctionsJobHost__extensions__http__maxOutstandingRequests": str(plan.most_at_once),
         }
         hosts = [HostProcess(settings, free_port(), folder / f"host-{number}.log") for number in range(plan.hosts)]
-        with Fleet(hosts) as fleet:
+        with Fleet(hosts, plan.revive_seconds / 3) as fleet:
             begun = time.monotonic()
             _each(plan, callers, lambda caller, session: _call_once(caller, _url(fleet, caller), session))
             seconds = time.monotonic() - begun
