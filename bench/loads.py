@@ -10,7 +10,7 @@ from local.simulated_azure.pipelines import Pipeline
 from local.simulated_azure.power_bi import Dataset
 from shared.core.definition import Chain, Connection, Refresh, StepDefinition
 
-FACTORY = Connection(name="adf", type="data_factory", subscription="s", resource_group="g", factory="f")
+FACTORY = Connection(name="adf", type="data_factory", subscription="s", resource_group="g", factory="adf-1")
 WORKSPACE = Connection(name="pbi", type="power_bi", workspace="w")
 START_SECONDS = 180.0  # all starts come within this time
 SHORT_SECONDS = (240.0, 420.0)  # all runs are under way at once: the shortest outlasts the starts
@@ -100,7 +100,7 @@ def _pipelines(baton: VirtualBaton, seconds: tuple[float, float]) -> list[str]:
         Pipeline(f"p{number}", seconds=shortest + (longest - shortest) * number / PIPELINES, returns={"rows": 1})
         for number in range(PIPELINES)
     ]
-    baton.azure.data_factory.factory("s", "g", "f").pipelines = {pipeline.name: pipeline for pipeline in made}
+    baton.azure.data_factory.factory("s", "g", "adf-1").pipelines = {pipeline.name: pipeline for pipeline in made}
     random.Random(2).shuffle(made)
     return [pipeline.name for pipeline in made]
 

@@ -63,7 +63,14 @@ class StraightSession:
         self._handle = handle
 
     def request(
-        self, method: str, url: str, *, json: Any = None, headers: Mapping[str, str], **_more: Any
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        **_more: Any,
     ) -> requests.Response:
         parts = urlsplit(url)
         lower = {name.lower(): value for name, value in headers.items()} | {"host": parts.netloc}
@@ -73,7 +80,7 @@ class StraightSession:
                 Request(
                     method=method,
                     path=unquote(parts.path),
-                    query=dict(parse_qsl(parts.query)),
+                    query=dict(parse_qsl(parts.query)) | dict(params or {}),
                     headers=lower,
                     body=body,
                 )
