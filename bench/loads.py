@@ -27,7 +27,7 @@ def chains_short(baton: VirtualBaton, runs: int) -> list[Begin]:
 
 
 def chains_hour(baton: VirtualBaton, runs: int) -> list[Begin]:
-    """The same with pipelines of an hour."""
+    """As chains-short, with pipelines of an hour."""
     return _with_refresh(baton, runs, HOUR_SECONDS)
 
 
@@ -37,7 +37,7 @@ def pipelines_short(baton: VirtualBaton, runs: int) -> list[Begin]:
 
 
 def pipelines_hour(baton: VirtualBaton, runs: int) -> list[Begin]:
-    """The same with pipelines of an hour."""
+    """As pipelines-short, with pipelines of an hour."""
     return _pipelines_only(baton, runs, HOUR_SECONDS)
 
 
