@@ -19,8 +19,9 @@ from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearE
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import History, JobPage, JobQuery, JobSummary, Order, Place, Problem, WatchedJob
-from shared.services.answers import bad_answer, error_of, no_answer, skip_of, unchanged
-from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach
+from shared.services.answers import bad_answer, error_of, skip_of, unchanged
+from shared.services.power_bi_calls import Calls, object_of
+from shared.services.reach import Reach
 from shared.services.wire import text_of, time_of
 
 VERDICTS = {
@@ -51,6 +52,7 @@ class PowerBi:
     def __init__(self, connection: Connection, reach: Reach) -> None:
         self._connection = connection
         self._reach = reach
+        self._calls = Calls(connection, reach)
 
     def place(self, definition: StepDefinition) -> Place:
         return Place(definition.connection, definition.dataset or "")
@@ -158,7 +160,7 @@ class PowerBi:
         if answer.status_code != 200:
             refused = self._bad(what, answer)
             return Problem(refused.code, refused.message)
-        if _object(answer).get("isRefreshable") is False:
+        if object_of(answer).get("isRefreshable") is False:
             return Problem("not_refreshable", f"Semantic model {dataset} cannot be refreshed (no imported data).")
         return None
 
@@ -182,7 +184,7 @@ class PowerBi:
         answer = self._send("GET", f"{dataset}/refreshes?$top={top}", what)
         if answer.status_code != 200:
             raise self._bad(what, answer)
-        value = _object(answer).get("value")
+        value = object_of(answer).get("value")
         if not isinstance(value, list):
             raise TryLaterError("unexpected_answer", f"{what}: the answer holds no list")
         return [entry for entry in value if isinstance(entry, dict)]
@@ -196,34 +198,11 @@ class PowerBi:
             return unchanged(watched)
         if answer.status_code in (400, 404):
             return None
-        told = observation_of(_object(answer)) if answer.status_code in (200, 202) else None
+        told = observation_of(object_of(answer)) if answer.status_code in (200, 202) else None
         return told or unchanged(watched)
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        what: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        send_before: Callable[[], bool] | None = None,
-    ) -> requests.Response:
-        settings = self._reach.settings
-        url = f"{settings.power_bi_endpoint}/v1.0/myorg/groups/{self._connection.workspace}/datasets/{path}"
-        bearer = self._reach.identities.of(self._connection.credential).bearer(settings.power_bi_scope)
-        if send_before is not None and not send_before():
-            raise TryLaterError("too_late", "Getting ready to start took too long; nothing was sent.")
-        try:
-            return self._reach.session.request(
-                method,
-                url,
-                json=body,
-                headers={"Authorization": bearer},
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise no_answer(f"{what} at {self._connection.name}", error, starting=method == "POST") from error
+    def _send(self, method: str, path: str, what: str, **more: Any) -> requests.Response:
+        return self._calls.send(method, f"datasets/{path}", what, **more)
 
     def _bad(self, what: str, answer: requests.Response, *, starting: bool = False) -> BatonError:
         remedy = _REMEDY if answer.status_code in (401, 403, 404) else ""
@@ -302,11 +281,3 @@ def _refresh_id(answer: requests.Response, *, enhanced: bool) -> str | None:
     location = answer.headers.get("Location", "").split("?")[0].rstrip("/").rsplit("/", 1)[-1]
     names = ("x-ms-request-id", "RequestId") if enhanced else ("RequestId", "x-ms-request-id")
     return location or next((answer.headers[name] for name in names if answer.headers.get(name)), None)
-
-
-def _object(answer: requests.Response) -> Mapping[str, Any]:
-    try:
-        told = answer.json()
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
