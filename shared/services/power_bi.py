@@ -7,9 +7,8 @@ a model runs at a time: a start that meets another is put off, and the next try 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
@@ -21,6 +20,7 @@ from shared.core.run import Error, Job
 from shared.ports import History, JobPage, JobQuery, JobSummary, Order, Place, Problem, WatchedJob
 from shared.services.answers import bad_answer, error_of, skip_of, unchanged
 from shared.services.power_bi_calls import Calls, object_of
+from shared.services.power_bi_reasons import reason_of
 from shared.services.reach import Reach
 from shared.services.wire import text_of, time_of
 
@@ -36,11 +36,20 @@ VERDICTS = {
 }
 HISTORY = 60  # entries: as many as the service keeps at the least busy
 BUSY_SECONDS = 10.0
+A_DAY = 8  # refreshes of a model on a shared capacity, the scheduled ones included
 
 _ID = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _REMEDY = (
     "Add the identity to the workspace as Contributor, and have a Fabric administrator allow service principals"
     " to use the Power BI APIs."
+)
+_NEEDS_CAPACITY = (
+    "An enhanced refresh (any field in `refresh`) needs Premium, Premium per user, Embedded or Fabric capacity:"
+    " on a shared capacity leave `refresh` out."
+)
+_DAY = (
+    "A shared capacity allows 8 refreshes of a model in 24 hours, scheduled ones included; the next is"
+    " possible {}. Schedule fewer, or move the workspace to Premium or Fabric capacity."
 )
 
 
@@ -66,7 +75,7 @@ class PowerBi:
             "POST", f"{dataset}/refreshes", f"refreshing {dataset}", body=body, send_before=send_before
         )
         if answer.status_code not in (200, 202):
-            raise self._start_refused(dataset, answer)
+            raise self._start_refused(dataset, answer, enhanced=body is not None)
         refresh_id = _refresh_id(answer, enhanced=body is not None)
         if refresh_id is None:
             raise UnclearError(
@@ -170,14 +179,28 @@ class PowerBi:
             if _status(entry) in ("Unknown", "InProgress", "NotStarted") and not entry.get("endTime"):
                 raise TryLaterError("busy", f"Another refresh of {dataset} is executing.", BUSY_SECONDS)
 
-    def _start_refused(self, dataset: str, answer: requests.Response) -> BatonError:
+    def _start_refused(self, dataset: str, answer: requests.Response, *, enhanced: bool) -> BatonError:
         what = f"refreshing {dataset}"
         _, message = error_of(answer.text)
         if answer.status_code in (400, 409) and "already executing" in message.lower():
             return TryLaterError("busy", f"{what}: {message}", BUSY_SECONDS)
         if "exceeded limit" in message.lower():
-            return RefusedError("daily_limit", f"{what}: {message} (a shared capacity allows 8 in 24 hours)")
+            return self._day_used_up(dataset, f"{what}: {message}.")
+        if answer.status_code == 400 and enhanced:
+            refused = self._bad(what, answer, starting=True)
+            return RefusedError(refused.code, f"{refused.message} {_NEEDS_CAPACITY}")
         return self._bad(what, answer, starting=True)
+
+    def _day_used_up(self, dataset: str, told: str) -> RefusedError:
+        """It passes when the oldest refresh of the last 24 hours leaves them: the history, if it can be read, tells."""
+        try:
+            began = sorted(time for e in self._history(dataset) if (time := time_of(e.get("startTime"))))
+        except BatonError:
+            began = []
+        passes = "once the oldest of them is 24 hours old"
+        if len(began) >= A_DAY:
+            passes = f"about {began[-A_DAY] + timedelta(days=1):%Y-%m-%d %H:%M} UTC, {passes}"
+        return RefusedError("daily_limit", f"{told} {_DAY.format(passes)}")
 
     def _history(self, dataset: str, top: int = HISTORY) -> Sequence[Mapping[str, Any]]:
         what = f"reading refreshes of {dataset}"
@@ -241,7 +264,7 @@ def observation_of(entry: Mapping[str, Any]) -> Observation | None:
         status=status,
         started_at=time_of(entry.get("startTime")),
         ended_at=time_of(entry.get("endTime")) if verdict is not Verdict.ACTIVE else None,
-        error=Error("job_failed", _reason(entry, status)) if verdict is Verdict.FAILED else None,
+        error=Error("job_failed", reason_of(entry, status)) if verdict is Verdict.FAILED else None,
     )
 
 
@@ -253,27 +276,6 @@ def _was_asked_for(entry: Mapping[str, Any], query: JobQuery) -> bool:
 
 def _status(entry: Mapping[str, Any]) -> str | None:
     return text_of(entry.get("extendedStatus")) or text_of(entry.get("status"))
-
-
-def _reason(entry: Mapping[str, Any], status: str) -> str:
-    """The cause in the service's words: messages first, then the exception of the entry or its last attempt."""
-    messages = [m.get("message") for m in entry.get("messages") or [] if isinstance(m, dict)]
-    told = [text for text in messages if text]
-    attempts = [a for a in entry.get("refreshAttempts") or [] if isinstance(a, dict)]
-    for holder in (entry, *reversed(attempts)):
-        if not told and (text := text_of(holder.get("serviceExceptionJson"))):
-            told = [_exception(text)]
-    return f"The refresh ended as {status}. {' '.join(map(str, told))}".strip()[:4_000]
-
-
-def _exception(text: str) -> str:
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return text
-    if not isinstance(told, dict):
-        return text
-    return ": ".join(str(told[name]) for name in ("errorCode", "errorDescription") if told.get(name)) or text
 
 
 def _refresh_id(answer: requests.Response, *, enhanced: bool) -> str | None:
