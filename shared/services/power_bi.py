@@ -192,7 +192,7 @@ class PowerBi:
         return self._bad(what, answer, starting=True)
 
     def _day_used_up(self, dataset: str, told: str) -> RefusedError:
-        """It passes when the oldest refresh of the last 24 hours leaves them: the history, if it can be read, tells."""
+        """Says when it passes, which the history tells if it can be read."""
         try:
             began = sorted(time for e in self._history(dataset) if (time := time_of(e.get("startTime"))))
         except BatonError:
