@@ -48,7 +48,7 @@ _NEEDS_CAPACITY = (
     " on a shared capacity leave `refresh` out."
 )
 _DAY = (
-    "A shared capacity allows 8 refreshes of a model in 24 hours, scheduled ones included; the next is"
+    "A shared capacity allows a model 8 in 24 hours, scheduled ones included; the next is"
     " possible {}. Schedule fewer, or move the workspace to Premium or Fabric capacity."
 )
 
