@@ -79,7 +79,7 @@ class PowerBi:
         refresh_id = _refresh_id(answer, enhanced=body is not None)
         if refresh_id is None:
             raise UnclearError(
-                "no_clear_answer", f"refreshing {dataset}: accepted, but the answer names no refresh"
+                "accepted_without_id", f"refreshing {dataset}: accepted, but the answer names no refresh"
             )
         return self._job(dataset, refresh_id, "Unknown")
 

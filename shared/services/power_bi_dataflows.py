@@ -65,7 +65,7 @@ class Dataflows:
         )
         if answer.status_code not in (200, 202):
             raise self._start_refused(what, answer)
-        raise UnclearError("no_clear_answer", f"{what}: accepted; the answer names no transaction")
+        raise UnclearError("accepted_without_id", f"{what}: accepted; the answer names no transaction")
 
     def find_started(self, order: Order) -> Sequence[Job]:
         """Transactions that began since the intent, by anything but a schedule; one without a time is nobody's."""

@@ -38,8 +38,9 @@ def go() -> bool:
 
 
 def started(service: PowerBiWorkspace, cloud: Cloud) -> Job:
-    with pytest.raises(UnclearError, match="names no transaction"):
+    with pytest.raises(UnclearError, match="names no transaction") as unclear:
         service.start(order_of(STEP, {}, at=cloud.now), go)
+    assert unclear.value.code == "accepted_without_id"
     [job] = service.find_started(order_of(STEP, {}, at=cloud.now))
     return job
 
