@@ -20,6 +20,11 @@ def prepare(name: str = "prepare", **changes: object) -> StepDefinition:
 
 
 @pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+@pytest.fixture
 def flow(story: Story) -> Dataflow:
     return story.azure.power_bi.dataflows.dataflow(WORKSPACE, Dataflow(DATAFLOW, "Customers", seconds=300))
 
