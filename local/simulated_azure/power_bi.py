@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from local.simulated_azure.dataflows import Dataflows
 from local.simulated_azure.faults import Faults
 from local.simulated_azure.messages import Request, Response, answer, problem, short_time
 
@@ -63,6 +64,10 @@ class PowerBi:
     workspaces: dict[str, dict[str, Dataset]] = field(default_factory=dict)
     tenant_allows: bool = True  # the tenant setting for service principals
     viewing: set[str] = field(default_factory=set)  # workspaces where the caller may only look
+    dataflows: Dataflows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dataflows = Dataflows(self.clock, self.fresh_id, self.faults)
 
     def dataset(self, workspace: str, dataset: Dataset) -> Dataset:
         """Declares a semantic model."""
@@ -81,6 +86,8 @@ class PowerBi:
         if not parts:
             body = {"id": match["group"], "isReadOnly": False, "isOnDedicatedCapacity": True, "name": "Workspace"}
             return "power_bi.get_group", lambda: _not_found("group") if models is None else answer(200, body)
+        if parts[0] == "dataflows":
+            return self.dataflows.handle(request, match["group"], "/".join(parts[1:]))
         if parts == ["datasets"]:
             shown = [_dataset_view(model) for model in (models or {}).values()]
             return "power_bi.list_datasets", lambda: answer(200, {"value": shown})

@@ -10,7 +10,8 @@ from typing import Any
 
 from shared.chains_file.fabric import check_fabric_step
 from shared.chains_file.mistakes import Mistakes, Path, nearest
-from shared.chains_file.shape import ChainHeadShape, RefreshShape, ScheduleShape, StepShape
+from shared.chains_file.power_bi import check_power_bi_step, check_refresh
+from shared.chains_file.shape import ChainHeadShape, ScheduleShape, StepShape
 from shared.core.templates import check as check_template
 from shared.core.values import value_problem
 
@@ -20,11 +21,11 @@ MOST_DEFINED_CHARACTERS = 100_000
 MOST_SECONDS = 7 * 86_400
 _OWN_FIELDS = {
     "data_factory": ("pipeline", "parameters", "correlation"),
-    "power_bi": ("dataset", "refresh"),
+    "power_bi": ("dataset", "refresh", "dataflow"),
     "synapse": ("pipeline", "parameters", "correlation"),
     "fabric": ("item", "job_type", "parameters", "execution_data"),
 }
-_NEEDED = {"data_factory": "pipeline", "power_bi": "dataset", "synapse": "pipeline", "fabric": "item"}
+_NEEDED = {"data_factory": "pipeline", "synapse": "pipeline", "fabric": "item"}
 
 
 def duration_seconds(text: str) -> float:
@@ -122,7 +123,7 @@ def check_step(path: Path, step: StepShape, type_of: Mapping[str, str], mistakes
         if seconds > most or (field == "timeout" and seconds <= 0):
             mistakes.add((*path, field), "must be more than 0 and at most 7d")
     if step.refresh is not None:
-        _check_refresh((*path, "refresh"), step.refresh, mistakes)
+        check_refresh((*path, "refresh"), step.refresh, mistakes)
     if step.correlation is not None and step.correlation in step.parameters:
         mistakes.add((*path, "correlation"), f"parameters has {step.correlation!r} too; Baton fills it by itself")
     kind = type_of.get(step.connection)
@@ -142,17 +143,13 @@ def _check_fields(path: Path, step: StepShape, kind: str, mistakes: Mistakes) ->
             if field in step.model_fields_set and field not in _OWN_FIELDS[kind]:
                 has = ", ".join(_OWN_FIELDS[kind])
                 mistakes.add((*path, field), f"a step at a {kind} connection has no {field!r}; it has {has}")
-    needed = _NEEDED[kind]
-    if getattr(step, needed) is None:
+    needed = _NEEDED.get(kind)
+    if needed is not None and getattr(step, needed) is None:
         mistakes.add((*path, needed), f"is required at a {kind} connection")
     if kind == "fabric":
         check_fabric_step(path, step, mistakes)
-
-
-def _check_refresh(path: Path, refresh: RefreshShape, mistakes: Mistakes) -> None:
-    if refresh.commit_mode == "partialBatch" and refresh.apply_refresh_policy is not False:
-        text = "must be false with commit_mode partialBatch: the service refuses the pair"
-        mistakes.add((*path, "apply_refresh_policy"), text)
+    if kind == "power_bi":
+        check_power_bi_step(path, step, mistakes)
 
 
 def check_size(path: Path, steps: Mapping[str, StepShape], mistakes: Mistakes) -> None:

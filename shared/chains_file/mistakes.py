@@ -79,7 +79,8 @@ def in_words(error: ErrorDetails, hints: Mapping[str, str], fields: Collection[s
         return plain
     match error["type"]:
         case "extra_forbidden":
-            return f"unknown field{nearest(str(error['loc'][-1]), fields)}"
+            field = str(error["loc"][-1])
+            return _NEVER.get(field) or f"unknown field{nearest(field, fields)}"
         case "union_tag_invalid":
             return f"unknown type; there are {str(context.get('expected_tags', '')).replace(chr(39), '')}"
         case "string_pattern_mismatch":
@@ -91,6 +92,10 @@ def in_words(error: ErrorDetails, hints: Mapping[str, str], fields: Collection[s
     )
 
 
+_NO_MAIL = (
+    "is never sent: Power BI takes it neither from a service principal nor for an enhanced refresh; leave it out"
+)
+_NEVER = {"notify_option": _NO_MAIL, "notifyOption": _NO_MAIL}
 _PLAIN = {
     "missing": "is required",
     "union_tag_not_found": "type is required",

@@ -267,6 +267,7 @@ def _definition(name: str, step: shape.StepShape, connection: Connection) -> Ste
         pipeline=step.pipeline,
         dataset=step.dataset,
         refresh=_refresh(step.refresh),
+        dataflow=step.dataflow,
         item=step.item,
         job_type=step.job_type,
         execution_data=step.execution_data,

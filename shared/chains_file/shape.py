@@ -211,6 +211,7 @@ class StepShape(Shape):
     pipeline: Annotated[StrictStr, Field(min_length=1, max_length=260, pattern=PIPELINE)] | None = None
     dataset: Annotated[Guid, Field(description="The semantic model's id.")] | None = None
     refresh: RefreshShape | None = None
+    dataflow: Annotated[Guid, Field(description="A dataflow's id (Gen1), in place of dataset.")] | None = None
     item: Annotated[Text, Field(max_length=256, description="The item's id, or its display name.")] | None = None
     job_type: (
         Annotated[Text, Field(max_length=256, description="As Fabric spells it.", examples=["RunNotebook"])] | None

@@ -27,7 +27,7 @@ from shared.core.facts import (
 from shared.core.lifecycle import step_event
 from shared.core.outputs import checked_output
 from shared.core.run import Error, Intent, Job, Run, RunStatus, Step, StepStatus
-from shared.core.timing import MOST_FAILED_LOOKS, STOP_LIMIT_SECONDS, Patience, backoff_seconds
+from shared.core.timing import MISSING_SECONDS, MOST_FAILED_LOOKS, STOP_LIMIT_SECONDS, Patience, backoff_seconds
 
 
 def apply(run: Run, fact: Fact, now: datetime, patience: Patience) -> Run:
@@ -70,7 +70,7 @@ def _started(
         case Refused():
             return step_event(run, step, "fail", now, error=fact.error, intent=None)
         case Unclear():
-            unclear = replace(intent, unclear_at=now)
+            unclear = replace(intent, unclear_at=now, accepted=fact.error.code == "accepted_without_id")
             due = now + timedelta(seconds=backoff_seconds(0, first=2))
             return run.with_step(replace(step, intent=unclear, due_at=due, tries=0, error=fact.error))
         case LookFailed():
@@ -91,12 +91,27 @@ def _look_failed(run: Run, step: Step, fact: LookFailed, now: datetime) -> Run:
 
 
 def _looked_in_vain(run: Run, step: Step, fact: NotFound, now: datetime, patience: Patience) -> Run:
-    """Only after the grace period is "none was found" taken for "none was started"."""
+    """Only after the grace period is "none was found" taken for "none was started".
+
+    Of a start that the service has accepted it is never taken for that: the job may run there unseen.
+    """
     assert step.intent is not None
-    if fact.looked_at >= grace_ends(step.intent, patience):
+    if step.intent.accepted:
+        if fact.looked_at >= call_ends(step.intent, patience) + timedelta(seconds=MISSING_SECONDS):
+            return step_event(run, step, "fail", now, error=_never_shown(), intent=None, due_at=None)
+    elif fact.looked_at >= grace_ends(step.intent, patience):
         return step_event(run, step, "put_off", now, error=step.error, intent=None, due_at=None, tries=0)
     later = now + timedelta(seconds=backoff_seconds(step.tries + 1, first=2, most=30))
     return run.with_step(replace(step, due_at=later, tries=step.tries + 1))
+
+
+def _never_shown() -> Error:
+    minutes = MISSING_SECONDS // 60
+    text = (
+        f"The service accepted the start without naming a job, and none has shown up for {minutes} minutes."
+        " It may still run there: look before you start it again."
+    )
+    return Error("job_missing", text)
 
 
 def grace_ends(intent: Intent, patience: Patience) -> datetime:

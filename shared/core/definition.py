@@ -78,7 +78,8 @@ class StepDefinition:
     after: tuple[str, ...] = ()
     pipeline: str | None = None  # data_factory, synapse
     dataset: str | None = None  # power_bi
-    refresh: Refresh = Refresh()  # power_bi
+    refresh: Refresh = Refresh()  # power_bi, with a dataset
+    dataflow: str | None = None  # power_bi: in place of a dataset
     item: str | None = None  # fabric: an id or a display name
     job_type: str | None = None  # fabric, in its own spelling
     execution_data: Mapping[str, Any] = field(default_factory=dict)  # fabric: sent as it is

@@ -81,6 +81,7 @@ class Intent:
     at: datetime
     parameters: Mapping[str, Any] = field(default_factory=dict)
     unclear_at: datetime | None = None  # when the call is known to have ended without a trustworthy answer
+    accepted: bool = False  # the service took the start, and named no job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ a model runs at a time: a start that meets another is put off, and the next try 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
@@ -19,8 +18,10 @@ from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearE
 from shared.core.facts import Observation, Verdict
 from shared.core.run import Error, Job
 from shared.ports import History, JobPage, JobQuery, JobSummary, Order, Place, Problem, WatchedJob
-from shared.services.answers import bad_answer, error_of, no_answer, skip_of, unchanged
-from shared.services.reach import CONNECT_SECONDS, READ_SECONDS, Reach
+from shared.services.answers import bad_answer, error_of, skip_of, unchanged
+from shared.services.power_bi_calls import Calls, object_of
+from shared.services.power_bi_reasons import reason_of
+from shared.services.reach import Reach
 from shared.services.wire import text_of, time_of
 
 VERDICTS = {
@@ -35,6 +36,7 @@ VERDICTS = {
 }
 HISTORY = 60  # entries: as many as the service keeps at the least busy
 BUSY_SECONDS = 10.0
+A_DAY = 8  # refreshes of a model on a shared capacity, the scheduled ones included
 
 _ID = r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _ROLE = "Add the identity to workspace {} as Contributor (`python -m local grant` does it)."
@@ -43,6 +45,14 @@ _TENANT_SETTING = (
     "The token is good, and Power BI does not let its owner in: have a Fabric administrator switch on the tenant"
     " setting 'Service principals can use Fabric APIs' for it (once 'Allow service principals to use Power BI"
     " APIs'; Admin portal, Tenant settings), and see to it that the identity is Contributor in workspace {}."
+)
+_NEEDS_CAPACITY = (
+    "An enhanced refresh (any field in `refresh`) needs Premium, Premium per user, Embedded or Fabric capacity:"
+    " on a shared capacity leave `refresh` out."
+)
+_DAY = (
+    "A shared capacity allows a model 8 in 24 hours, scheduled ones included; the next is"
+    " possible {}. Schedule fewer, or move the workspace to Premium or Fabric capacity."
 )
 
 
@@ -54,6 +64,7 @@ class PowerBi:
     def __init__(self, connection: Connection, reach: Reach) -> None:
         self._connection = connection
         self._reach = reach
+        self._calls = Calls(connection, reach)
 
     def place(self, definition: StepDefinition) -> Place:
         return Place(definition.connection, definition.dataset or "")
@@ -67,11 +78,11 @@ class PowerBi:
             "POST", f"{dataset}/refreshes", f"refreshing {dataset}", body=body, send_before=send_before
         )
         if answer.status_code not in (200, 202):
-            raise self._start_refused(dataset, answer)
+            raise self._start_refused(dataset, answer, enhanced=body is not None)
         refresh_id = _refresh_id(answer, enhanced=body is not None)
         if refresh_id is None:
             raise UnclearError(
-                "no_clear_answer", f"refreshing {dataset}: accepted, but the answer names no refresh"
+                "accepted_without_id", f"refreshing {dataset}: accepted, but the answer names no refresh"
             )
         return self._job(dataset, refresh_id, "Unknown")
 
@@ -156,7 +167,7 @@ class PowerBi:
         if answer.status_code != 200:
             refused = self._bad(what, answer)
             return Problem(refused.code, refused.message)
-        if _object(answer).get("isRefreshable") is False:
+        if object_of(answer).get("isRefreshable") is False:
             return Problem("not_refreshable", f"Semantic model {dataset} cannot be refreshed (no imported data).")
         return None
 
@@ -166,21 +177,35 @@ class PowerBi:
             if _status(entry) in ("Unknown", "InProgress", "NotStarted") and not entry.get("endTime"):
                 raise TryLaterError("busy", f"Another refresh of {dataset} is executing.", BUSY_SECONDS)
 
-    def _start_refused(self, dataset: str, answer: requests.Response) -> BatonError:
+    def _start_refused(self, dataset: str, answer: requests.Response, *, enhanced: bool) -> BatonError:
         what = f"refreshing {dataset}"
         _, message = error_of(answer.text)
         if answer.status_code in (400, 409) and "already executing" in message.lower():
             return TryLaterError("busy", f"{what}: {message}", BUSY_SECONDS)
         if "exceeded limit" in message.lower():
-            return RefusedError("daily_limit", f"{what}: {message} (a shared capacity allows 8 in 24 hours)")
+            return self._day_used_up(dataset, f"{what}: {message}.")
+        if answer.status_code == 400 and enhanced:
+            refused = self._bad(what, answer, starting=True)
+            return RefusedError(refused.code, f"{refused.message} {_NEEDS_CAPACITY}")
         return self._bad(what, answer, starting=True)
+
+    def _day_used_up(self, dataset: str, told: str) -> RefusedError:
+        """Says when it passes, which the history tells if it can be read."""
+        try:
+            began = sorted(time for e in self._history(dataset) if (time := time_of(e.get("startTime"))))
+        except BatonError:
+            began = []
+        passes = "once the oldest of them is 24 hours old"
+        if len(began) >= A_DAY:
+            passes = f"about {began[-A_DAY] + timedelta(days=1):%Y-%m-%d %H:%M} UTC, {passes}"
+        return RefusedError("daily_limit", f"{told} {_DAY.format(passes)}")
 
     def _history(self, dataset: str, top: int = HISTORY) -> Sequence[Mapping[str, Any]]:
         what = f"reading refreshes of {dataset}"
         answer = self._send("GET", f"{dataset}/refreshes?$top={top}", what)
         if answer.status_code != 200:
             raise self._bad(what, answer)
-        value = _object(answer).get("value")
+        value = object_of(answer).get("value")
         if not isinstance(value, list):
             raise TryLaterError("unexpected_answer", f"{what}: the answer holds no list")
         return [entry for entry in value if isinstance(entry, dict)]
@@ -194,34 +219,11 @@ class PowerBi:
             return unchanged(watched)
         if answer.status_code in (400, 404):
             return None
-        told = observation_of(_object(answer)) if answer.status_code in (200, 202) else None
+        told = observation_of(object_of(answer)) if answer.status_code in (200, 202) else None
         return told or unchanged(watched)
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        what: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        send_before: Callable[[], bool] | None = None,
-    ) -> requests.Response:
-        settings = self._reach.settings
-        url = f"{settings.power_bi_endpoint}/v1.0/myorg/groups/{self._connection.workspace}/datasets/{path}"
-        bearer = self._reach.identities.of(self._connection.credential).bearer(settings.power_bi_scope)
-        if send_before is not None and not send_before():
-            raise TryLaterError("too_late", "Getting ready to start took too long; nothing was sent.")
-        try:
-            return self._reach.session.request(
-                method,
-                url,
-                json=body,
-                headers={"Authorization": bearer},
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise no_answer(f"{what} at {self._connection.name}", error, starting=method == "POST") from error
+    def _send(self, method: str, path: str, what: str, **more: Any) -> requests.Response:
+        return self._calls.send(method, f"datasets/{path}", what, **more)
 
     def _bad(self, what: str, answer: requests.Response, *, starting: bool = False) -> BatonError:
         by_status = {401: _TENANT_SETTING, 403: _ROLE, 404: _UNSEEN + _ROLE}
@@ -261,7 +263,7 @@ def observation_of(entry: Mapping[str, Any]) -> Observation | None:
         status=status,
         started_at=time_of(entry.get("startTime")),
         ended_at=time_of(entry.get("endTime")) if verdict is not Verdict.ACTIVE else None,
-        error=Error("job_failed", _reason(entry, status)) if verdict is Verdict.FAILED else None,
+        error=Error("job_failed", reason_of(entry, status)) if verdict is Verdict.FAILED else None,
     )
 
 
@@ -275,37 +277,8 @@ def _status(entry: Mapping[str, Any]) -> str | None:
     return text_of(entry.get("extendedStatus")) or text_of(entry.get("status"))
 
 
-def _reason(entry: Mapping[str, Any], status: str) -> str:
-    """The cause in the service's words: messages first, then the exception of the entry or its last attempt."""
-    messages = [m.get("message") for m in entry.get("messages") or [] if isinstance(m, dict)]
-    told = [text for text in messages if text]
-    attempts = [a for a in entry.get("refreshAttempts") or [] if isinstance(a, dict)]
-    for holder in (entry, *reversed(attempts)):
-        if not told and (text := text_of(holder.get("serviceExceptionJson"))):
-            told = [_exception(text)]
-    return f"The refresh ended as {status}. {' '.join(map(str, told))}".strip()[:4_000]
-
-
-def _exception(text: str) -> str:
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return text
-    if not isinstance(told, dict):
-        return text
-    return ": ".join(str(told[name]) for name in ("errorCode", "errorDescription") if told.get(name)) or text
-
-
 def _refresh_id(answer: requests.Response, *, enhanced: bool) -> str | None:
     """Only an enhanced refresh promises Location and x-ms-request-id; a standard one is known by RequestId."""
     location = answer.headers.get("Location", "").split("?")[0].rstrip("/").rsplit("/", 1)[-1]
     names = ("x-ms-request-id", "RequestId") if enhanced else ("RequestId", "x-ms-request-id")
     return location or next((answer.headers[name] for name in names if answer.headers.get(name)), None)
-
-
-def _object(answer: requests.Response) -> Mapping[str, Any]:
-    try:
-        told = answer.json()
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}

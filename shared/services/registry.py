@@ -9,13 +9,13 @@ from shared.core.definition import Connection
 from shared.ports import Service
 from shared.services.data_factory import DataFactory
 from shared.services.fabric import Fabric
-from shared.services.power_bi import PowerBi
+from shared.services.power_bi_workspace import PowerBiWorkspace
 from shared.services.reach import Reach
 from shared.services.synapse import Synapse
 
 SERVICES: dict[str, Callable[[Connection, Reach], Service]] = {
     "data_factory": DataFactory,
-    "power_bi": PowerBi,
+    "power_bi": PowerBiWorkspace,
     "synapse": Synapse,
     "fabric": Fabric,
 }

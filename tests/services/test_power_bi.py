@@ -89,6 +89,11 @@ def test_a_used_up_day_is_hopeless_and_throttling_is_not(cloud: Cloud) -> None:
     with pytest.raises(RefusedError) as refused:
         cloud.power_bi.start(order_of(STANDARD, {}), go)
     assert refused.value.code == "daily_limit"
+    assert "the next is possible about 2026-11-22 05:30 UTC" in refused.value.message
+    assert "scheduled ones included" in refused.value.message
+    cloud.azure.faults.on.append(Fault("power_bi.history", status=503))
+    with pytest.raises(RefusedError, match="possible once the oldest of them is 24 hours old"):
+        cloud.power_bi.start(order_of(STANDARD, {}), go)
     fault = Fault("power_bi.refresh", status=429, retry_after="3392", flat_envelope=True)
     cloud.azure.faults.on.append(fault)
     with pytest.raises(TryLaterError, match="Retry in 3392 seconds") as later:
@@ -180,12 +185,44 @@ def test_a_failure_is_told_in_the_services_words(cloud: Cloud) -> None:
     assert "ModelRefreshFailed_CredentialsNotSpecified" in seen.error.message
 
 
-def test_the_exception_of_the_last_attempt_is_read_where_there_is_no_message() -> None:
-    text = '{"errorCode": "E1", "errorDescription": "No gateway."}'
-    seen = observation_of({"status": "Failed", "refreshAttempts": [{"serviceExceptionJson": text}]})
+_THROWN = '{"errorCode": "E1", "errorDescription": "No gateway."}'
+_SECOND = '{"errorCode": "E2"}'
+_WARNING = {"code": "W", "message": "Slow.", "type": "Warning"}
+_ERROR = {"code": "0xC11C0020", "message": "The model was evicted.", "type": "Error"}
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"messages": [_ERROR], "serviceExceptionJson": _THROWN}, "0xC11C0020: The model was evicted."),
+        ({"messages": [{"message": "A."}, {"message": "B.", "type": "Error"}]}, "A. B."),
+        ({"messages": [_WARNING], "serviceExceptionJson": _THROWN}, "E1: No gateway."),
+        ({"messages": [_WARNING]}, "W: Slow."),
+        ({"serviceExceptionJson": _SECOND}, "E2"),
+        ({"serviceExceptionJson": "no JSON"}, "no JSON"),
+        ({"serviceExceptionJson": "[1]"}, "[1]"),
+        ({"refreshAttempts": [{"serviceExceptionJson": _THROWN}]}, "E1: No gateway."),
+        (
+            {"refreshAttempts": [{"serviceExceptionJson": _THROWN}, {"serviceExceptionJson": _SECOND}]},
+            "E2",
+        ),
+        ({"refreshAttempts": [{"serviceExceptionJson": _THROWN}, {"attemptId": 2}]}, "E1: No gateway."),
+        ({"messages": "broken", "refreshAttempts": [None]}, ""),
+    ],
+)
+def test_every_place_where_the_service_tells_a_cause_is_read(told: dict[str, Any], why: str) -> None:
+    seen = observation_of({"status": "Failed", **told})
     assert seen is not None
     assert seen.error is not None
-    assert seen.error.message == "The refresh ended as Failed. E1: No gateway."
+    assert seen.error.message == f"The refresh ended as Failed. {why}".strip()
+
+
+def test_an_enhanced_refresh_on_a_shared_capacity_is_refused_with_the_remedy(cloud: Cloud) -> None:
+    cloud.model.premium = False
+    with pytest.raises(RefusedError, match="on a shared capacity leave `refresh` out") as refused:
+        cloud.power_bi.start(order_of(ENHANCED, {}), go)
+    assert refused.value.code == "bad_request"
+    assert cloud.model.refreshes == []
 
 
 @pytest.mark.parametrize(("word", "verdict"), [*VERDICTS.items(), ("Paused", Verdict.ACTIVE)])

@@ -299,3 +299,62 @@ chains:"""
     assert file.credentials["me"].name == "me"
     assert "hunter2" not in repr(file)
     jsonschema.validate(yaml.safe_load(text.replace("FULL", "full")), schema())
+
+
+POWER_BI = f"""
+connections:
+  bi: {{type: power_bi, workspace: {GUID}}}
+chains:
+  report:
+    steps:
+      prepare: {{connection: bi, dataflow: {GUID}}}
+      show: {{connection: bi, after: [prepare], dataset: {GUID}, refresh: {{type: full}}}}
+"""
+
+
+def test_a_power_bi_step_refreshes_a_dataset_or_a_dataflow() -> None:
+    prepare, show = parse(POWER_BI, {}).chains["report"].steps
+    assert (prepare.dataflow, prepare.dataset) == (GUID, None)
+    assert (show.dataflow, show.dataset, show.refresh.type) == (None, GUID, "full")
+    jsonschema.validate(yaml.safe_load(POWER_BI), schema())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mistake"),
+    [
+        (f"dataflow: {GUID}", f"dataflow: {GUID}, dataset: {GUID}", "prepare.dataflow: cannot stand beside dataset"),
+        (f", dataflow: {GUID}", "", "prepare.dataset: is required at a power_bi connection (or dataflow)"),
+        (f"dataflow: {GUID}", "dataflow: Customers", "prepare.dataflow: must be a GUID"),
+        (f"dataflow: {GUID}", f"dataflow: {GUID}, refresh: {{type: full}}", "prepare.refresh: is for a dataset"),
+        ("{type: full}", "{commit_mode: partialBatch}", "show.refresh.apply_refresh_policy: must be false"),
+        ("{type: full}", "{effective_date: soon}", "show.refresh.effective_date: must be a date"),
+        ("{type: full}", "{effective_date: '2026-11-21', apply_refresh_policy: false}", "show.refresh.effective_date: has no effect"),
+        ("{type: full}", "{timeout: 25h}", "show.refresh.timeout: must be more than 0 and at most 24h"),
+        ("{type: full}", "{timeout: '24:00:01'}", "show.refresh.timeout: must be more than 0 and at most 24h"),
+        ("{type: full}", "{timeout: 0s}", "show.refresh.timeout: must be more than 0 and at most 24h"),
+        ("{type: full}", "{notifyOption: MailOnFailure}", "show.refresh.notifyOption: is never sent"),
+        ("{type: full}", "{notify_option: NoNotification}", "show.refresh.notify_option: is never sent"),
+        ("{type: full}", "{type: everything}", "show.refresh.type: must be 'full'"),
+        ("{type: full}", "{max_parallelism: 0}", "show.refresh.max_parallelism: "),
+        ("{type: full}", "{objects: [{partition: P}]}", "show.refresh.objects[0].table: is required"),
+        ("{type: full}", "{objects: []}", "show.refresh.objects: "),
+    ],
+)  # fmt: skip
+def test_what_power_bi_would_refuse_is_a_mistake_in_the_file(old: str, new: str, mistake: str) -> None:
+    assert old in POWER_BI
+    with pytest.raises(ChainsFileError) as refused:
+        parse(POWER_BI.replace(old, new, 1), {})
+    told = [str(each) for each in refused.value.mistakes]
+    assert any(each.startswith(f"chains.report.steps.{mistake}") for each in told), told
+
+
+@pytest.mark.parametrize(
+    "refresh",
+    [
+        "{commit_mode: PartialBatch, apply_refresh_policy: false}",
+        "{effective_date: '2026-11-21T00:00:00Z', timeout: 24h}",
+        "{type: DATAONLY, objects: [{table: Sales, partition: P}], timeout: '05:00:00', retry_count: 2}",
+    ],
+)
+def test_what_power_bi_takes_is_none(refresh: str) -> None:
+    assert parse(POWER_BI.replace("{type: full}", refresh), {}).chains
