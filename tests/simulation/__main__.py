@@ -9,6 +9,8 @@ import time
 from tests.simulation.many import play
 from tests.simulation.shrink import story
 
+REPORTED = 10_000  # where nobody watches, a line for each so many seeds
+
 
 def main(count: int, first: int) -> int:
     """0 when no seed broke a rule."""
@@ -20,9 +22,11 @@ def main(count: int, first: int) -> int:
         failed += block.failed
         for seed, found in block.failed:
             print(f"seed {seed}: {found[0]}; replay with: python -m tests.simulation 1 {seed}", flush=True)
+        so_far = f"{played:,} seeds, {len(failed)} failed, {played / (time.perf_counter() - began):.0f} a second"
         if sys.stderr.isatty():
-            rate = played / (time.perf_counter() - began)
-            print(f"\r{played:,} seeds, {len(failed)} failed, {rate:.0f} a second ", end="", file=sys.stderr)
+            print(f"\r{so_far} ", end="", file=sys.stderr)
+        elif played % REPORTED == 0:
+            print(so_far, flush=True)
     seconds = time.perf_counter() - began
     if failed:
         print(story(failed[0][0]))
