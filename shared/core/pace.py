@@ -16,7 +16,9 @@ UNKNOWN_SHARE = 0.05  # of a job's age, when nothing is known of its length
 NEAR_SHARE = 0.02  # of its usual duration, when it should end about now
 EARLY_SHARE = 0.1  # a job may end this much before its usual duration
 KEPT_DURATIONS = 15
-JOBS_A_SECOND = 500  # that looks at one place may read: of a factory, about 350 pages a minute where 1,000 are allowed
+JOBS_A_SECOND = (
+    500  # that looks at one place may read: of a factory, about 350 pages a minute where 1,000 are allowed
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,11 @@ def never_sent(error: BaseException) -> bool:
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """How long the service asks us to wait: Retry-After in seconds or as a date. A day at the most."""
-    told = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+    """How long the service asks us to wait: Retry-After in seconds or as a date. A day at the most.
+
+    A date is read against the answer's own `Date`, so that no other clock has a say; without one, against ours.
+    """
+    told = _header(headers, "retry-after")
     if told is None:
         return None
     try:
@@ -94,9 +97,15 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         pass
     try:
-        return _sensible((parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds())
+        answered = _header(headers, "date")
+        since = parsedate_to_datetime(answered) if answered else datetime.now(UTC)
+        return _sensible((parsedate_to_datetime(told) - since).total_seconds())
     except (TypeError, ValueError):
         return None
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str | None:
+    return next((value for name, value in headers.items() if name.lower() == wanted), None)
 
 
 def skip_of(cursor: str) -> int:

@@ -64,6 +64,12 @@ def test_retry_after_may_be_seconds_or_a_date_or_nonsense() -> None:
     assert retry_after_seconds({}) is None
 
 
+def test_a_retry_after_date_is_read_against_the_answers_own_clock() -> None:
+    answer = {"Date": "Sat, 21 Nov 2026 05:30:00 GMT", "Retry-After": "Sat, 21 Nov 2026 05:32:00 GMT"}
+    assert retry_after_seconds(answer) == 120
+    assert retry_after_seconds({**answer, "Date": "today"}) is None
+
+
 def _failure(url: str) -> requests.RequestException:
     with pytest.raises(requests.RequestException) as failed:
         requests.post(url, timeout=0.3)
