@@ -42,11 +42,14 @@ class Transaction:
             return "Cancelled"
         return self.outcome if now >= self.ends_at else "InProgress"
 
+    def ended_at(self) -> datetime:
+        return min(self.ends_at, self.cancelled_at or self.ends_at)
+
     def view(self, now: datetime) -> dict[str, Any]:
         shown = {"id": self.id, "refreshType": self.kind, "startTime": long_time(self.started_at)}
         status = self.status(now)
         if status != "InProgress":
-            shown["endTime"] = long_time(min(self.ends_at, self.cancelled_at or self.ends_at))
+            shown["endTime"] = long_time(self.ended_at())
         return {**shown, "status": status}
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from local.simulated_azure.dataflows import Transaction
 from local.simulated_azure.fabric_items import Instance
 from local.simulated_azure.pipelines import PipelineRun
 from local.simulated_azure.power_bi import Refresh
 from local.simulated_azure.world import SimulatedAzure
 
-TheirJob = PipelineRun | Refresh | Instance
+TheirJob = PipelineRun | Refresh | Transaction | Instance
 
 
 def all_jobs(azure: SimulatedAzure) -> Iterator[TheirJob]:
@@ -19,6 +20,9 @@ def all_jobs(azure: SimulatedAzure) -> Iterator[TheirJob]:
     for models in azure.power_bi.workspaces.values():
         for model in models.values():
             yield from model.refreshes
+    for flows in azure.power_bi.dataflows.workspaces.values():
+        for flow in flows.values():
+            yield from flow.transactions
     for workspace in azure.fabric.workspaces.values():
         for item in workspace.items.values():
             yield from item.instances
@@ -26,7 +30,7 @@ def all_jobs(azure: SimulatedAzure) -> Iterator[TheirJob]:
 
 def began_at(job: TheirJob) -> datetime:
     """By the service's clock."""
-    return job.started_at if isinstance(job, Refresh) else job.created_at
+    return job.started_at if isinstance(job, Refresh | Transaction) else job.created_at
 
 
 def was_stopped(job: TheirJob) -> bool:
@@ -35,7 +39,7 @@ def was_stopped(job: TheirJob) -> bool:
 
 
 def succeeded(job: TheirJob, now: datetime) -> bool:
-    return job.status(now) in ("Succeeded", "Completed")
+    return job.status(now) in ("Succeeded", "Completed", "Success")
 
 
 def looks_alike(job: TheirJob) -> bool:

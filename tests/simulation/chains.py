@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+from local.simulated_azure.dataflows import Dataflow
 from local.simulated_azure.fabric_items import Item
 from local.simulated_azure.pipelines import Pipeline
 from local.simulated_azure.power_bi import Dataset
@@ -22,6 +23,7 @@ LAKEHOUSE = Connection(name="lake", type="fabric", workspace="0d9c1d0e-0000-0000
 ITEMS = ("11111111-0000-0000-0000-000000000001", "11111111-0000-0000-0000-000000000002")
 WORKSPACE = Connection(name="pbi", type="power_bi", workspace="w")
 DATASETS = ("d0", "d1")
+DATAFLOW = "33333333-0000-0000-0000-000000000003"
 WHO = "{{ run.id }}"
 CRONS = ("*/2 * * * *", "*/3 * * * *", "*/5 * * * *")
 MOST_STEPS = 5
@@ -36,6 +38,7 @@ class Maker:
         self._azure = azure
         for model in DATASETS:
             azure.power_bi.dataset("w", Dataset(model, model, seconds=chance.uniform(2, 15)))
+        azure.power_bi.dataflows.dataflow("w", Dataflow(DATAFLOW, "Customers", seconds=chance.uniform(2, 15)))
         for item in ITEMS:
             made = Item(item, f"item {item[-1]}", "Notebook", seconds=chance.uniform(2, 15), exit_value="7")
             azure.fabric.item(LAKEHOUSE.workspace or "", made)
@@ -81,6 +84,8 @@ class Maker:
         chance = self._chance
         after = tuple(f"s{before}" for before in range(number) if chance.random() < 0.6)
         kind = chance.random()
+        if number and kind < 0.04:
+            return self._dataflow(f"s{number}", after)
         if number and kind < 0.4:
             return self._refresh(f"s{number}", after)
         if kind > 0.9:
@@ -97,6 +102,17 @@ class Maker:
             refresh=Refresh(type="full") if chance.random() < 0.6 else Refresh(),
             timeout_seconds=7_200,
             retries=chance.choice([0, 1]),
+            retry_delay_seconds=30,
+        )
+
+    def _dataflow(self, name: str, after: tuple[str, ...]) -> StepDefinition:
+        return StepDefinition(
+            name=name,
+            connection=WORKSPACE,
+            after=after,
+            dataflow=DATAFLOW,
+            timeout_seconds=7_200,
+            retries=self._chance.choice([0, 1]),
             retry_delay_seconds=30,
         )
 

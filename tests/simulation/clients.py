@@ -25,7 +25,7 @@ from shared.ports import Service
 from shared.services.data_factory import FactoryCalls
 from shared.services.fabric import Fabric
 from shared.services.pipelines import PipelineService
-from shared.services.power_bi import PowerBi
+from shared.services.power_bi_workspace import PowerBiWorkspace
 from shared.services.reach import Reach
 from shared.services.synapse import Synapse
 
@@ -181,7 +181,7 @@ STRAIGHT: Mapping[str, Callable[[Connection, Reach], Service]] = {
     "data_factory": straight_data_factory,
     "synapse": Synapse,
     "fabric": Fabric,
-    "power_bi": PowerBi,
+    "power_bi": PowerBiWorkspace,
 }
 
 

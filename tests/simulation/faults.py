@@ -8,14 +8,27 @@ from local.simulated_azure.faults import Fault, Faults
 from local.simulated_azure.world import SimulatedAzure
 from tests.simulation.luck import Luck
 
-STARTS = ("data_factory.create_run", "synapse.create_run", "power_bi.refresh", "fabric.run")
-LISTS = ("data_factory.query_runs", "synapse.query_runs", "power_bi.history", "fabric.list")
+STARTS = (
+    "data_factory.create_run",
+    "synapse.create_run",
+    "power_bi.refresh",
+    "power_bi.refresh_dataflow",
+    "fabric.run",
+)
+LISTS = (
+    "data_factory.query_runs",
+    "synapse.query_runs",
+    "power_bi.history",
+    "power_bi.transactions",
+    "fabric.list",
+)
 OTHERS = (
     *LISTS,
     "data_factory.get_run",
     "data_factory.cancel_run",
     "data_factory.query_activities",
     "power_bi.cancel_refresh",
+    "power_bi.cancel_transaction",
 )
 HIDDEN_SECONDS = 90  # less than the grace period, which is the promise
 

@@ -20,7 +20,7 @@ from shared.core.definition import Chain
 from shared.core.lifecycle import RUN_TABLE, STEP_TABLE
 from shared.core.run import FINAL_STEP, Run, RunStatus, StepStatus, Transition
 from shared.storage.base import Insert, Upsert, Write
-from shared.store.codec import decode
+from shared.store.codec import decode, key_of
 from tests.simulation.books import TheirJob, all_jobs, began_at, looks_alike
 
 CLOCKS_DIFFER = timedelta(seconds=20)
@@ -74,7 +74,7 @@ class Witness:
                 continue
             kind, _, rest = write.row.key.partition(".")
             if write.row.partition.startswith("place.") and kind == "c":
-                self._claimed(rest, write.row.data)
+                self._claimed(self._job_of(rest), write.row.data)
             elif write.row.partition.startswith("chain."):
                 if (
                     kind == "r"
@@ -108,6 +108,12 @@ class Witness:
     def job(self, job_id: str) -> TheirJob | None:
         """The job in its service's own books."""
         return next((job for job in all_jobs(self.azure) if job.id == job_id), None)
+
+    def _job_of(self, key: str) -> str:
+        """The id that a row's key stands for."""
+        if not key.startswith("h."):
+            return key
+        return next((job.id for job in all_jobs(self.azure) if key_of(job.id) == key), key)
 
     def _changed(self, run_id: str, change: Transition) -> None:
         run = self.runs[run_id]
