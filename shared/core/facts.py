@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A job as its service tells it. Times are the service's own."""
+    """A job as its service tells it. Times are the service's own. `learned`: whether it said how the job is."""
 
     verdict: Verdict
     status: str
@@ -30,6 +30,7 @@ class Observation:
     ended_at: datetime | None = None
     output: Any = None
     error: Error | None = None
+    learned: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,7 +66,7 @@ def _since(watch: Watch, jobs: Sequence[WatchedJob], now: datetime, patience: Pa
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The jobs still under way; whether some run could not be told; whether time was too short for more."""
+    """The jobs still under way; whether something could not be learned or told; whether time was too short."""
 
     left: Sequence[WatchedJob]
     failed: bool
@@ -82,6 +82,7 @@ def _tell(
     until = world.now() + timedelta(seconds=TELLING_SHARE * world.patience.revive_seconds)
     for watched in jobs:
         observation = seen.get(watched.job.id)
+        failed = failed or (observation is not None and not observation.learned)
         job = _counted(world, key, watched, shown=observation is not None, wide=wide)
         observation = observation or (_lost(job, world.now()) if wide else None)
         if not _is_news(job, observation, world.now(), world.patience):

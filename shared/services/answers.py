@@ -56,7 +56,7 @@ def no_answer(what: str, error: Exception, *, starting: bool) -> BatonError:
 
 def unchanged(watched: WatchedJob) -> Observation:
     """What a look says of a job that is there, or that it could not ask about, when it learned no status."""
-    return Observation(verdict=Verdict.ACTIVE, status=watched.job.status)
+    return Observation(verdict=Verdict.ACTIVE, status=watched.job.status, learned=False)
 
 
 def never_sent(error: BaseException) -> bool:

@@ -693,3 +693,17 @@ def _only_watch(small: SmallWorld) -> tuple[str, str]:
 
 def _all_runs(small: SmallWorld) -> tuple[Run, ...]:
     return small.world.runs.newest(status=None, limit=50, cursor=None).runs
+
+
+def test_what_was_said_without_a_status_is_asked_for_again(small: SmallWorld) -> None:
+    small.start(a_chain(a_step("load")))
+    small.pass_time(30)
+    asked_until = small.service.asked[-1]
+    assert asked_until is not None
+    known = small.service.jobs["job-1"]
+    small.service.jobs["job-1"] = replace(known, learned=False)
+    small.pass_time(60)
+    assert small.service.asked[-1] == small.service.asked[-2] != asked_until
+    small.service.jobs["job-1"] = known
+    small.pass_time(60)
+    assert small.service.asked[-1] != small.service.asked[-2]
