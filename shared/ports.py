@@ -55,7 +55,7 @@ class WatchedJob:
     job: Job
     began_at: datetime  # when its start was intended
     registered_at: datetime  # when it came to be watched
-    usual_seconds: float | None = None
+    past_seconds: tuple[float, ...] = ()  # what its step's last jobs took, oldest first
     deadline_at: datetime | None = None
     told_at: datetime | None = None  # when a message with its end was sent to its run
     missing_since: datetime | None = None  # when a look at everything first failed to show it; None: it was shown

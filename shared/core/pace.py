@@ -1,32 +1,48 @@
 """How long until the next look at a place: often when a job is about to finish, seldom otherwise.
 
-A job with a past is left alone until it comes near its usual duration. One without is looked at in steps
-that grow with its age, so that the delay until its end is seen stays a small share of its length.
+A job with a past gets about as many looks as one a minute would be, placed where an end is likely by what its
+step's last jobs took: where the chance of an end is `h`, looks follow each other at a rate that grows with the
+square root of `h`, which is the cheapest way to a short delay. One without a past is looked at in steps that
+grow with its age, so that the delay until its end is seen stays a small share of its length.
+`bench/pace.py` measures this against other ways.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from statistics import fmean, median, pstdev
 
 SHORTEST_SECONDS = 2.0
-LONGEST_SECONDS = 60.0
+LONGEST_SECONDS = 300.0
+UNKNOWN_LONGEST_SECONDS = 60.0  # for a job that nothing is known of
 UNKNOWN_SHARE = 0.05  # of a job's age, when nothing is known of its length
-NEAR_SHARE = 0.02  # of its usual duration, when it should end about now
-EARLY_SHARE = 0.1  # a job may end this much before its usual duration
+BUDGET_SECONDS = 60.0  # a job with a past gets as many looks as one each so many seconds would be
+FEWEST_LOOKS = 6
+SURPRISE = 0.05  # how likely an end is that the past says nothing of
+NARROWEST = 0.01  # what is taken for the spread of jobs that always take the same time, as a share
+LONGEST_KNOWN_SECONDS = 7 * 86_400.0  # as no timeout is longer
 KEPT_DURATIONS = 15
 JOBS_A_SECOND = (
     500  # that looks at one place may read: of a factory, about 350 pages a minute where 1,000 are allowed
 )
 
+_GRID = 48  # ages at which a plan is reckoned, besides those around the past
+_SURPRISES_END = math.log(
+    LONGEST_KNOWN_SECONDS
+)  # surprises come at any age between a second and a week, on a log scale
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job under way: its age, and its usual duration if it has a past. `left_seconds`: until its timeout."""
+    """A job under way: its age, and what its step's last jobs took. `left_seconds`: until its timeout."""
 
     age_seconds: float
-    usual_seconds: float | None = None
+    past_seconds: tuple[float, ...] = ()
     left_seconds: float | None = None
 
 
@@ -54,10 +70,82 @@ def _pause(job: Waiting) -> float:
 
 def _wished(job: Waiting) -> float:
     age = max(0.0, job.age_seconds)
-    if job.usual_seconds is None:
-        return age * UNKNOWN_SHARE
-    early = job.usual_seconds * (1 - EARLY_SHARE)
-    late = job.usual_seconds * (1 + EARLY_SHARE)
-    if age < early:
-        return early - age
-    return job.usual_seconds * NEAR_SHARE if age < late else (age - late) * UNKNOWN_SHARE
+    past = tuple(min(max(1.0, seconds), LONGEST_KNOWN_SECONDS) for seconds in job.past_seconds)
+    if not past:
+        return min(UNKNOWN_LONGEST_SECONDS, age * UNKNOWN_SHARE)
+    plan = _plan(past)
+    over = age - plan.ages[-1]
+    if over >= 0:  # later than ever: as if it had begun when the others had ended
+        return min(UNKNOWN_LONGEST_SECONDS, over * UNKNOWN_SHARE)
+    return _after_looks(plan, age) - age
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How many looks a job is to have had at each of some ages."""
+
+    ages: tuple[float, ...]
+    looks: tuple[float, ...]
+
+
+def _after_looks(plan: _Plan, age: float) -> float:
+    """The age at which one look more is to have happened than at this one."""
+    wanted = _between(age, plan.ages, plan.looks) + 1.0
+    return _between(wanted, plan.looks, plan.ages)
+
+
+def _between(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """The value at x of the line through the points; at their ends the first and the last."""
+    if x <= xs[0]:
+        return ys[0]
+    if x >= xs[-1]:
+        return ys[-1]
+    right = bisect_right(xs, x)
+    share = (x - xs[right - 1]) / (xs[right] - xs[right - 1])
+    return ys[right - 1] + share * (ys[right] - ys[right - 1])
+
+
+@lru_cache(maxsize=4_096)
+def _plan(past: tuple[float, ...]) -> _Plan:
+    """Looks along a job's age, by how likely an end is: each past duration stands for ends around it."""
+    logs = [math.log(seconds) for seconds in past]
+    width = _width(logs)
+    ages = _ages(logs, width)
+    steps = [after - before for before, after in pairwise(ages)]
+    middles = [before + step / 2 for before, step in zip(ages, steps, strict=False)]
+    told = [_ends(math.log(age), age, logs, width) for age in middles]
+    rates = [math.sqrt(density / alive) for density, alive in told]
+    expected = sum(rate * alive * step for rate, (_, alive), step in zip(rates, told, steps, strict=True))
+    budget = max(FEWEST_LOOKS, min(median(past), fmean(past)) / BUDGET_SECONDS)
+    looks = accumulate(
+        (rate * step * budget / expected for rate, step in zip(rates, steps, strict=True)), initial=0.0
+    )
+    return _Plan(tuple(ages), tuple(looks))
+
+
+def _width(logs: Sequence[float]) -> float:
+    """How wide each past duration's share is, on a log scale: narrower the more there are, deaf to odd nights."""
+    middle = median(logs)
+    spread: float = 1.4826 * median(abs(each - middle) for each in logs)
+    spread = min(pstdev(logs), spread) if spread else pstdev(logs)
+    silverman: float = 1.06 * spread * len(logs) ** -0.2
+    return max(NARROWEST, silverman)
+
+
+def _ages(logs: Sequence[float], width: float) -> list[float]:
+    """From a second on: dense around what the past has seen, and up to a while after the longest of it."""
+    marks = {each + width * offset for each in logs for offset in (-3, -2, -1, 0, 1, 2, 4)}
+    first, last = 0.0, max(*marks, 0.1)
+    marks |= {first + (last - first) * number / _GRID for number in range(_GRID + 1)}
+    return sorted(math.exp(mark) for mark in marks if mark >= first)
+
+
+def _ends(log_age: float, age: float, logs: Sequence[float], width: float) -> tuple[float, float]:
+    """The density of ends at this age, and the share of jobs that get so old."""
+    scores = [(log_age - each) / width for each in logs]
+    density = sum(math.exp(-score * score / 2) for score in scores) / (math.sqrt(2 * math.pi) * width * age)
+    alive = sum(math.erfc(score / math.sqrt(2)) / 2 for score in scores)
+    share = (1 - SURPRISE) / len(logs)
+    surprise = SURPRISE / (age * _SURPRISES_END)
+    left = SURPRISE * max(0.01, 1 - log_age / _SURPRISES_END)
+    return share * density + surprise, share * alive + left

@@ -20,7 +20,7 @@ from shared.core.facts import (
     StopSent,
     Unclear,
 )
-from shared.core.pace import SHORTEST_SECONDS, seconds_to_next_look, usual_seconds
+from shared.core.pace import SHORTEST_SECONDS, seconds_to_next_look
 from shared.core.pace import Waiting as WaitingJob
 from shared.core.run import Error, Intent, Job, Run, Step
 from shared.core.timing import Patience
@@ -122,7 +122,7 @@ def _book(world: World, run: Run, step: Step, job: Job) -> bool:
     place = world.service_of(definition).place(definition)
     now = world.now()
     began_at = step.began_at or intent.at
-    usual = usual_seconds(world.runs.durations(run.chain, step.name))
+    past = world.runs.durations(run.chain, step.name)
     watched = WatchedJob(
         run_id=run.id,
         step=step.name,
@@ -130,12 +130,12 @@ def _book(world: World, run: Run, step: Step, job: Job) -> bool:
         job=job,
         began_at=intent.at,
         registered_at=now,
-        usual_seconds=usual,
+        past_seconds=past,
         deadline_at=began_at + timedelta(seconds=definition.timeout_seconds),
     )
     if not world.places.claim(place_key(place), watched, correlation_of(run, step)):
         return False
-    pause = seconds_to_next_look([WaitingJob((now - intent.at).total_seconds(), usual)])
+    pause = seconds_to_next_look([WaitingJob((now - intent.at).total_seconds(), past)])
     ensure_watch(world, place, now + timedelta(seconds=max(pause, job.first_look_seconds or 0)))
     return True
 

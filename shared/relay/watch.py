@@ -176,7 +176,7 @@ def _still_runs(run: Run, job: WatchedJob) -> bool:
 
 def _waiting(job: WatchedJob, now: datetime) -> Waiting:
     left = (job.deadline_at - now).total_seconds() if job.deadline_at else None
-    return Waiting((now - job.began_at).total_seconds(), job.usual_seconds, left if left and left > 0 else None)
+    return Waiting((now - job.began_at).total_seconds(), job.past_seconds, left if left and left > 0 else None)
 
 
 def _look_failed(world: World, held: HeldWatch, error: RefusedError | TryLaterError, now: datetime) -> None:
