@@ -109,6 +109,15 @@ def work(message: func.QueueMessage) -> None:
     on_message(baton().world, message.get_body().decode(), message.dequeue_count or 1)
 
 
+@app.event_grid_trigger(arg_name="event")
+def on_event(event: str) -> None:
+    """Start the chains that wait for such an event. As text: the library's classes refuse odd times for ever."""
+    from shared.app import baton
+    from shared.work import on_delivery
+
+    on_delivery(baton(), event)
+
+
 def _answered(call: Callable[[Baton], Answer]) -> func.HttpResponse:
     from shared.web.serve import answered
 

@@ -21,6 +21,7 @@ from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.events import EventStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -159,6 +160,7 @@ class Simulation:
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
+            events=EventStore(table),
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
             services=self._wire.services(Registry(reach, self._services)),
             clock=clock,
