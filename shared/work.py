@@ -10,7 +10,7 @@ from shared.core.definition import Chain
 from shared.core.events import NotAnEventError, event_of
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
-from shared.relay.on_event import note_unusable, on_event
+from shared.relay.on_event import note_unmatched, note_unusable, on_event
 from shared.relay.tick import tick
 from shared.relay.trouble import note_trouble
 from shared.relay.watch import look
@@ -62,4 +62,5 @@ def on_delivery(baton: Baton, text: str) -> None:
     except ChainsFileError as error:
         log.error("action=chains_file_refused %s", error)
         raise
-    on_event(baton.world, chains, event)
+    if not on_event(baton.world, chains, event).matched:
+        note_unmatched(baton.world, [event])

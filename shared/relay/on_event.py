@@ -6,7 +6,7 @@ What may work later is raised, so that whoever delivers comes again; what never 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -49,7 +49,6 @@ def on_event(world: World, chains: Iterable[Chain], event: Event) -> Received:
     """
     matched = [(chain, *found) for chain in chains if (found := next(matches_of(chain, event), None))]
     if not matched:
-        _count_unmatched(world, event)
         return Received(matched=False)
     runs: list[str] = []
     refused: list[str] = []
@@ -126,13 +125,15 @@ def _taken_since(world: World, refused: RefusedEvent) -> bool:
     return any(run.trigger.type == "event" and run.created_at > refused.at for run in newest)
 
 
-def _count_unmatched(world: World, event: Event) -> None:
-    """The count is for people who wonder: it is not worth a second delivery."""
+def note_unmatched(world: World, events: Sequence[Event]) -> None:
+    """Counts those of one delivery. The count is for people who wonder: it is not worth a second delivery."""
+    if not events:
+        return
     try:
-        counted = world.events.count_unmatched(world.now(), event.type)
+        counted = world.events.count_unmatched(world.now(), events[-1].type, len(events))
     except StorageError:
         counted = False
-    say("event_unmatched", type=_shown(event.type), event=_shown(event.id), counted=counted)
+    say("event_unmatched", type=_shown(events[-1].type), events=len(events), counted=counted)
 
 
 def _shown(text: str) -> str:

@@ -14,6 +14,7 @@ from shared.store.runs import scan_all
 EVENTS = "events"
 MOST_RACES = 5
 MOST_CHARACTERS = 1_000
+MOST_TYPE_CHARACTERS = 200
 _UNMATCHED = "unmatched."
 _REFUSED = "refused."
 
@@ -43,13 +44,13 @@ class EventStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def count_unmatched(self, now: datetime, type_name: str) -> bool:
-        """One more. False when too many others were counting at the same time, and this one is not counted."""
+    def count_unmatched(self, now: datetime, type_name: str, more: int) -> bool:
+        """So many more. False when too many others were counting at the same time, and these are not counted."""
         key = f"{_UNMATCHED}{now:%Y%m%d}"
         for _ in range(MOST_RACES):
             row = self._table.get(EVENTS, key)
-            count = 1 if row is None else json.loads(row.data)["count"] + 1
-            stored = json.dumps({"count": count, "type": type_name[:MOST_CHARACTERS]})
+            count = more + (0 if row is None else json.loads(row.data)["count"])
+            stored = json.dumps({"count": count, "type": type_name[:MOST_TYPE_CHARACTERS]})
             write = (
                 Insert(Row(EVENTS, key, stored)) if row is None else Replace(Row(EVENTS, key, stored, row.etag))
             )
