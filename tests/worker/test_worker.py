@@ -206,4 +206,4 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
     started = [run["trigger"] for run in json.loads(runs["http"]["body"])["runs"]]
     assert sorted(one["event"]["id"] for one in started) == ["e-1", "e-2"]  # the same event in both schemas is one
     assert len(json.loads(received["http"]["body"])["runs"]) == 1
-    assert handshake["http"]["headers"]["webhook-allowed-origin"] == "eventgrid.azure.net"
+    assert handshake["http"]["headers"]["WebHook-Allowed-Origin"] == "eventgrid.azure.net"
