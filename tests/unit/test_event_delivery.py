@@ -34,7 +34,7 @@ class Endpoint:
     echo: bool = False
 
     def __call__(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        told = json.loads(body) if body else None
+        told: Any = json.loads(body) if body else None
         self.got.append((method, headers, told))
         status = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if status is None:

@@ -164,7 +164,11 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
     monkeypatch.setenv("SUBSCRIPTION_ID", "00000000-0000-0000-0000-00000000ba70")
     base = "http://127.0.0.1/api"
     message = json.dumps({"kind": "advance", "run": "sales-daily.20261121T053000123Z.aaaaaaaa"})
-    blob = {"id": "e-1", "subject": "/blobServices/default/containers/landing/blobs/sales/a.csv", "data": {}}
+    blob = {
+        "id": "e-1",
+        "subject": "/blobServices/default/containers/landing/blobs/sales/a.csv",
+        "data": {"url": "u"},
+    }
     cloud = {**blob, "specversion": "1.0", "source": "/st", "type": "Microsoft.Storage.BlobCreated"}
     grid = {
         **blob,
