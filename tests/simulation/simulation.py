@@ -29,6 +29,7 @@ from shared.store.troubles import TroubleStore
 from shared.work import MOST_DEQUEUES, on_message
 from tests.simulation.chains import Maker
 from tests.simulation.clients import STRAIGHT, StraightSession, real_session
+from tests.simulation.events import Events
 from tests.simulation.faults import switch_on
 from tests.simulation.luck import Luck, Misfortune
 from tests.simulation.people import People
@@ -96,6 +97,7 @@ class Simulation:
         self._services = None if real_clients else STRAIGHT
         self.worlds = [self._world(number, session) for number in range(INSTANCES)]
         self.people = People(self, chance)
+        self.events = Events(self)
 
     @property
     def violations(self) -> list[str]:
@@ -105,6 +107,7 @@ class Simulation:
         """Bad luck first, then peace until everything has ended or time is up."""
         self.scheduler.at(60.0, self._minute)
         self.people.plan()
+        self.events.plan()
         harm = self.severity
         self.scheduler.weather = Weather(crash=0.003 * harm, freeze=0.0015 * harm, switch=0.3 if harm else 0.0)
         self.azure.faults = switch_on(self.azure, self.luck, harm)
@@ -175,6 +178,7 @@ class Simulation:
             peace
             and self._quiet_at is None
             and not self.people.waiting
+            and not self.events.waiting
             and not list(RunStore(self.table).pointers())
         ):
             self._quiet_at = self.scheduler.seconds + 150  # idle watches are dropped meanwhile
