@@ -12,7 +12,7 @@ from shared.store.codec import key_of
 from shared.store.runs import scan_all
 
 EVENTS = "events"
-MOST_RACES = 5
+MOST_RACES = 3
 MOST_CHARACTERS = 1_000
 MOST_TYPE_CHARACTERS = 200
 _UNMATCHED = "unmatched."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from shared.web.limits import MOST_EVENT_BODY_BYTES, MOST_EVENTS
 from shared.work import on_delivery
 from tests.api.driving import CHAINS, Api, Reply, make_api
 from tests.unit.core.test_events import ANY_JSON, CLOUD, EVENT_LIKE, GRID
+from tests.unit.relay.small_world import T0
 
 WAITING = f"""{CHAINS}
   landing:
@@ -226,6 +228,19 @@ def test_storage_that_fails_has_events_come_again(api: Api) -> None:
         on_delivery(shared.app.baton(), json.dumps(CLOUD))
     install(whole)
     assert len(post(api, [CLOUD]).json()["runs"]) == 1
+
+
+def test_more_than_fits_into_one_answer_is_asked_for_again_and_then_found(api: Api) -> None:
+    events = [{**CLOUD, "id": f"e-{number}"} for number in range(60)]
+    whole = shared.app.baton()
+    times = (T0 + timedelta(seconds=number) for number in range(10_000))
+    install(replace(whole, world=replace(whole.world, clock=lambda: next(times))))
+    reply = post(api, events)
+    assert (reply.status, reply.headers["retry-after"]) == (503, "60")
+    assert 0 < len(runs(api)) < 60
+    install(whole)
+    assert len(post(api, events).json()["runs"]) == 60
+    assert len(runs(api)) == 60
 
 
 @pytest.mark.parametrize("text", ["no json", "3", "{}", "[" * 100_000, '{"specversion": "1.0", "id": 3}'])

@@ -25,6 +25,7 @@ from local.simulated_azure.event_delivery import (
     blob_created,
     grid_form,
 )
+from local.simulated_azure.server import Server
 from local.simulated_azure.world import SimulatedAzure
 from shared.app import baton, install
 from shared.storage.base import Row, StorageUnavailableError, Table, Write
@@ -199,6 +200,21 @@ def test_several_events_in_one_delivery_are_all_taken_and_one_that_fails_brings_
     assert requests.post(scene.endpoint(), json=batch, headers=headers, timeout=30).status_code == 500
     assert requests.post(scene.endpoint(), json=batch, headers=headers, timeout=30).status_code == 202
     assert scene.events_of_runs() == [f"blob-{number}" for number in range(5)]
+
+
+def test_the_simulated_azure_is_steered_over_http(scene: Scene, azure: SimulatedAzure) -> None:
+    with Server(azure) as server:
+        control = f"{server.url}/_simulation"
+        told: dict[str, Any] = {"name": "s", "endpoint": scene.webhook, "subject_ends": ".csv"}
+        assert requests.post(f"{control}/subscriptions", json=told, timeout=30).status_code == 204
+        wrong = {**told, "endpoint": scene.webhook.replace("function-key", "wrong")}
+        assert requests.post(f"{control}/subscriptions", json=wrong, timeout=30).status_code == 400
+        blob = {"account": ACCOUNT, "container": "landing", "path": "sales/1.csv", "api": "FlushWithClose"}
+        made = requests.post(f"{control}/blobs", json=blob, timeout=30).json()
+        deadline = time.monotonic() + 10
+        while not scene.events_of_runs() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert scene.events_of_runs() == [made["id"]]
 
 
 def deliver(url: str, event: Mapping[str, Any], schema: Schema) -> int:
