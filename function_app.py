@@ -91,6 +91,22 @@ def openapi(req: func.HttpRequest) -> func.HttpResponse:
     return _response(openapi())
 
 
+@app.route(route="events", methods=["POST"])
+def receive_events(req: func.HttpRequest) -> func.HttpResponse:
+    """Events by webhook: Event Grid in both schemas, Fabric, Azure Monitor alerts."""
+    from shared.web import events
+
+    return _answered(lambda baton: events.receive(baton, req.get_body(), _lower(req)))
+
+
+@app.route(route="events", methods=["OPTIONS"])
+def events_handshake(req: func.HttpRequest) -> func.HttpResponse:
+    """Whether a sender of CloudEvents may deliver to the webhook."""
+    from shared.web import events
+
+    return _answered(lambda baton: events.handshake(baton, _lower(req)))
+
+
 @app.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
 def tick(timer: func.TimerRequest) -> None:
     """Once a minute: fire schedules, find what nobody has touched."""
@@ -109,10 +125,23 @@ def work(message: func.QueueMessage) -> None:
     on_message(baton().world, message.get_body().decode(), message.dequeue_count or 1)
 
 
+@app.event_grid_trigger(arg_name="event")
+def on_event(event: str) -> None:
+    """Start the chains that wait for such an event. As text: the library's classes refuse odd times for ever."""
+    from shared.app import baton
+    from shared.work import on_delivery
+
+    on_delivery(baton(), event)
+
+
 def _answered(call: Callable[[Baton], Answer]) -> func.HttpResponse:
     from shared.web.serve import answered
 
     return _response(answered(call))
+
+
+def _lower(req: func.HttpRequest) -> dict[str, str]:
+    return {name.lower(): value for name, value in req.headers.items()}
 
 
 def _response(answer: Answer) -> func.HttpResponse:

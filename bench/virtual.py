@@ -31,6 +31,7 @@ from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.events import EventStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -92,6 +93,7 @@ class VirtualBaton:
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
+            events=EventStore(table),
             queue=self.queue,
             services=CountingServices(Registry(reach), self.counts),
             clock=lambda: self.now,

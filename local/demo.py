@@ -1,4 +1,4 @@
-"""`make demo`: the simulated Azure, the embedded store and the host in one process, and one chain to its end."""
+"""`make demo`: the simulated Azure, the embedded store and the host in one process, and two chains in turn."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 
+from local.demo_event import show_event
 from local.host.cli import read_host_json
 from local.host.host import Host
 from local.host.keys import Keys
@@ -30,7 +31,7 @@ MOST_SECONDS = 120
 
 
 def demo(root: Path, port: int) -> int:
-    """0 when the chain succeeded. With a terminal it goes on serving until Ctrl-C."""
+    """0 when both chains succeeded. With a terminal it goes on serving until Ctrl-C."""
     logging.basicConfig(level=logging.ERROR)
     azure = sample_azure(lambda: datetime.now(UTC))
     with tempfile.TemporaryDirectory(prefix="baton-demo-") as folder, Server(azure) as server:
@@ -43,14 +44,18 @@ def demo(root: Path, port: int) -> int:
         os.environ.update(settings)
         host = _started(root, settings, port)
         print(f"The simulated Azure is at {server.url}, Baton at {host.base_url}.")
+        well = False
         try:
             run = _run_chain(host.base_url)
             _summary(run, azure, host.base_url)
-            if run["status"] == "succeeded" and sys.stdin.isatty() and sys.stdout.isatty():
+            if run["status"] == "succeeded":
+                by_event = show_event(azure, host.base_url, KEY)
+                well = by_event is not None and by_event["status"] == "succeeded"
+            if well and sys.stdin.isatty() and sys.stdout.isatty():
                 _serve_on(host.base_url)
         finally:
             host.stop(5)
-    return 0 if run["status"] == "succeeded" else 1
+    return 0 if well else 1
 
 
 def _started(root: Path, settings: dict[str, str], port: int) -> Host:

@@ -68,6 +68,7 @@ def build(
     from shared.relay.world import World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
+    from shared.store.events import EventStore
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
@@ -84,6 +85,7 @@ def build(
         places=PlaceStore(table),
         schedules=ScheduleStore(table),
         troubles=TroubleStore(table),
+        events=EventStore(table),
         queue=storage.queue(QUEUE),
         services=Registry(reach),
         clock=now,

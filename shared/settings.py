@@ -59,6 +59,11 @@ SETTINGS = (
         "ALLOW_LOOPBACK_HTTP", "false", "`true` lets service endpoints be http on a loopback address: for tests."
     ),
     Setting(
+        "WEBHOOK_ORIGINS",
+        "eventgrid.azure.net",
+        "Who may deliver CloudEvents to `/api/events`: origins with commas between them; `*` for all.",
+    ),
+    Setting(
         "IDENTITY_ENDPOINT", None, "Set by Azure where there is a managed identity; without it, your own login."
     ),
 )
@@ -119,6 +124,7 @@ class Settings:
     fabric_scope: str
     fabric_portal: str
     start_grace_seconds: float
+    webhook_origins: tuple[str, ...]  # lower case
     app_settings: Mapping[str, str] = field(repr=False)
 
     def secret(self, name: str) -> Secret | None:
@@ -167,6 +173,9 @@ class _Reader:
             fabric_scope=self._text("FABRIC_SCOPE") or "",
             fabric_portal=self._endpoint("FABRIC_PORTAL"),
             start_grace_seconds=self._seconds("START_GRACE_SECONDS"),
+            webhook_origins=tuple(
+                origin.strip().lower() for origin in (self._text("WEBHOOK_ORIGINS") or "").split(",")
+            ),
             app_settings=dict(self._mapping),
         )
         if sqlite == "":

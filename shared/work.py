@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from shared.app import Baton
 from shared.chains_file import ChainsFileError
 from shared.core.definition import Chain
+from shared.core.events import NotAnEventError, event_of
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
+from shared.relay.on_event import note_unmatched, note_unusable, on_event
 from shared.relay.tick import tick
 from shared.relay.trouble import note_trouble
 from shared.relay.watch import look
@@ -41,3 +45,22 @@ def on_tick(baton: Baton) -> None:
     except ChainsFileError as error:
         log.error("action=chains_file_refused %s", error)
     tick(baton.world, chains)
+
+
+def on_delivery(baton: Baton, text: str) -> None:
+    """One event of Event Grid, in either schema. What it raises has the event delivered again.
+
+    What is no event is taken, and shown by `GET /api/health`: it would be none the next time either.
+    """
+    try:
+        event = event_of(json.loads(text))
+    except (NotAnEventError, ValueError, RecursionError) as error:
+        note_unusable(baton.world, str(error) or "is nested too deep")
+        return
+    try:
+        chains = baton.chains_file.chains.values()
+    except ChainsFileError as error:
+        log.error("action=chains_file_refused %s", error)
+        raise
+    if not on_event(baton.world, chains, event).matched:
+        note_unmatched(baton.world, [event])

@@ -20,7 +20,7 @@ from local.host.messages import WebRequest, WebResponse, json_response, text_res
 from local.host.payloads import event_payload
 
 PATH = "/runtime/webhooks/eventgrid"
-_METHODS = frozenset({"GET", "POST", "DELETE"})
+_METHODS = frozenset({"GET", "POST", "DELETE", "OPTIONS"})
 
 
 class EventGrid:
@@ -40,6 +40,8 @@ class EventGrid:
         entry = self._entries.get(name)
         if entry is None:
             return text_response(404, f"cannot find function: '{name}'")
+        if request.method == "OPTIONS":
+            return _origin_allowed(request)
         kind = request.headers.get("aeg-event-type", "").lower()
         if kind == "unsubscribe":
             return WebResponse(202)
@@ -67,6 +69,12 @@ class EventGrid:
                 return text_response(500, str(error))
             raise error
         return WebResponse(202)
+
+
+def _origin_allowed(request: WebRequest) -> WebResponse:
+    """CloudEvents' handshake. Where a function is the endpoint, Event Grid itself asks for none."""
+    origin = request.headers.get("webhook-request-origin", "")
+    return WebResponse(200, headers=(("webhook-allowed-origin", origin),) if origin else ())
 
 
 def _handshake(parsed: Any) -> WebResponse:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import fields
 from typing import Any
 
+from local.simulated_azure.event_delivery import HandshakeError, Subscription, blob_created
 from local.simulated_azure.fabric_items import instance_view
 from local.simulated_azure.faults import Fault
 from local.simulated_azure.messages import Request, Response, answer, long_time, problem
@@ -19,13 +21,15 @@ def controlled(azure: SimulatedAzure, request: Request) -> Response | None:
     `GET /_simulation` tells all runs, refreshes, Fabric jobs and how often each operation was called.
     `POST /_simulation/faults` switches a fault on (its fields as JSON); `DELETE` switches all off.
     `POST /_simulation/refreshes` (`workspace`, `dataset`) has somebody else refresh a model.
+    `POST /_simulation/subscriptions` (`name`, `endpoint`, `schema`, ...) makes an event subscription, after its
+    handshake; `POST /_simulation/blobs` (`account`, `container`, `path`) creates a blob, which is an event.
     `POST /_simulation/runs` (`pipeline`) has a trigger start a pipeline in every factory that has it.
     """
     if not request.path.startswith(PREFIX):
         return None
     try:
         return _routed(azure, request, request.path.removeprefix(PREFIX))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, HandshakeError, OSError) as error:
         return problem(400, "BadRequest", f"The call does not fit: {error}")
 
 
@@ -47,6 +51,14 @@ def _routed(azure: SimulatedAzure, request: Request, path: str) -> Response:
             told = request.json()
             model = azure.power_bi.workspaces[told["workspace"]][told["dataset"]]
             return answer(200, {"id": azure.power_bi.begin(model, "Scheduled").id})
+        case "POST", "/subscriptions":
+            azure.events.subscribe(Subscription(**request.json()))
+            return answer(204)
+        case "POST", "/blobs":
+            at = azure.data_factory.clock()
+            made = blob_created(**{"id": str(uuid.uuid4()), "at": at, **request.json()})
+            azure.events(made)
+            return answer(200, made)
         case "POST", "/runs":
             name = request.json()["pipeline"]
             factories = [f for f in azure.data_factory.factories.values() if name in f.pipelines]

@@ -29,7 +29,8 @@ def sample_azure(clock: Callable[[], datetime], *, speed: float = 1.0) -> Simula
         "LoadSales", seconds=8 / speed, parameters={"region": None, "run_date": None}, returns={"rows": 48_213}
     )
     features = Pipeline("BuildFeatures", seconds=5 / speed, parameters={"rows": None})
-    factory.pipelines = {pipeline.name: pipeline for pipeline in (load, features)}
+    take = Pipeline("TakeFile", seconds=2 / speed, parameters={"file": None})
+    factory.pipelines = {pipeline.name: pipeline for pipeline in (load, features, take)}
     post = Pipeline("PostLedger", seconds=6 / speed, parameters={"day": None}, returns={"posted": 1_204})
     azure.synapse.workspace(SYNAPSE_WORKSPACE).pipelines = {post.name: post}
     azure.power_bi.dataset(WORKSPACE, Dataset(DATASET, "Sales", seconds=5 / speed))

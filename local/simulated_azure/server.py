@@ -32,6 +32,8 @@ class Server:
             self._scheme = "https"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+        self._stop = threading.Event()
+        threading.Thread(target=azure.events.run, args=(self._stop,), daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -51,7 +53,8 @@ class Server:
         }
 
     def close(self) -> None:
-        """Stops listening."""
+        """Stops listening, and delivering events."""
+        self._stop.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(5)

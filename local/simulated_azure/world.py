@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from local.simulated_azure.data_factory import DataFactory
+from local.simulated_azure.event_delivery import EventDelivery
 from local.simulated_azure.fabric import Fabric
 from local.simulated_azure.fabric_items import in_flat_envelope
 from local.simulated_azure.faults import Faults
@@ -44,6 +45,7 @@ class SimulatedAzure:
         self.power_bi = PowerBi(clock, self._fresh_id, self.faults)
         self.synapse = Synapse(clock, self._fresh_id, self.faults)
         self.fabric = Fabric(clock, self._fresh_id, self.faults)
+        self.events = EventDelivery(clock=clock, chance=random)
         self.group_users = GroupUsers()
         self.role_assignments = RoleAssignments()
         self.calls: Counter[str] = Counter()

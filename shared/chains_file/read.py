@@ -21,6 +21,7 @@ from shared.chains_file.checks import (
     duration_seconds,
 )
 from shared.chains_file.credentials import credential_of
+from shared.chains_file.events import check_events, patterns_of
 from shared.chains_file.mistakes import ChainsFileError, Mistake, Mistakes, Path, in_words, nearest
 from shared.chains_file.source import load, with_settings
 from shared.core.definition import (
@@ -152,6 +153,7 @@ class _File:
             name=name,
             description=head.description,
             schedule=None if schedule is None else Schedule(cron=schedule.cron, time_zone=schedule.time_zone),
+            events=patterns_of(head.events),
             max_running=head.max_running,
             overlap=head.overlap,
             parameters={key: _parameter(told) for key, told in head.parameters.items()},
@@ -169,6 +171,7 @@ class _File:
                 self._mistakes.add(
                     (*path, "parameters", name), "a parameter's name has letters, digits and _ only"
                 )
+        check_events((*path, "events"), head.events, head.parameters, self._mistakes)
         if head.schedule is not None:
             check_schedule((*path, "schedule"), head.schedule, head, self._mistakes)
 

@@ -99,6 +99,19 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventPattern:
+    """Which events start a run. `data`: by place in the event's data, a text (`*` is any text), a number, true,
+    false, null, or a list of these. `parameters`: the run's, as templates over `event`.
+    """
+
+    type: str
+    source: str | None = None
+    subject: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """What whoever starts a run may say. Without a default it must be said."""
 
@@ -114,6 +127,7 @@ class Chain:
     steps: tuple[StepDefinition, ...]
     description: str | None = None
     schedule: Schedule | None = None
+    events: tuple[EventPattern, ...] = ()
     max_running: int | None = None  # None: no limit
     overlap: Overlap = "wait"
     parameters: Mapping[str, Parameter] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from shared.core.definition import Chain, StepDefinition
+from shared.core.events import Event
 
 
 class RunStatus(StrEnum):
@@ -61,6 +62,7 @@ class Trigger:
     time: datetime
     missed: tuple[datetime, ...] = ()
     first_time: datetime | None = None
+    event: Event | None = None  # what a run of type event was started by; a rerun of it keeps it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 What a template sees:
 `parameters` - the run's parameters, by name;
-`trigger` - `{type, time}`, time an aware UTC datetime;
+`trigger` - `{type, time, event}`, time an aware UTC datetime; event None unless one started the run, else
+`{id, type, source, subject, time, data}`;
 `steps` - by name, of the steps before: `{status, output, started_at, finished_at, job: {id}}`;
 `run` - `{id, chain, created_at}`.
 
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
     from shared.core.sandbox import Environment
 
 MEMBERS = {
-    "trigger": frozenset({"type", "time"}),
+    "trigger": frozenset({"type", "time", "event"}),
+    "event": frozenset({"id", "type", "source", "subject", "time", "data"}),
     "run": frozenset({"id", "chain", "created_at"}),
 }
 NAMES = ("parameters", "trigger", "steps", "run")
+EVENT_NAMES = ("event",)  # what the templates see that make a run's parameters of an event
 MAX_TEMPLATE_CHARACTERS = 16_384
 # What odd templates make Python and Jinja raise, besides Jinja's own errors: a bad zone name ends in OSError, a
 # number of 5,000 digits in ValueError, deep brackets in RecursionError or MemoryError, deep loops in SyntaxError.
@@ -52,7 +55,9 @@ class TemplateError(Exception):
     """A template that cannot be rendered: where it stands, and why."""
 
 
-def check(text: str, *, parameters: Collection[str], steps: Collection[str]) -> list[str]:
+def check(
+    text: str, *, parameters: Collection[str], steps: Collection[str], names: Sequence[str] = NAMES
+) -> list[str]:
     """What is wrong with a template, before there is any run. `steps`: those that surely end before this one."""
     from jinja2 import TemplateSyntaxError
 
@@ -61,7 +66,7 @@ def check(text: str, *, parameters: Collection[str], steps: Collection[str]) -> 
     environment = _environment()
     try:
         environment.compile(text)
-        return list(_mistakes(environment.parse(text), parameters, steps))
+        return list(_mistakes(environment.parse(text), parameters, steps, names))
     except TemplateSyntaxError as error:
         return [f"template: {error.message}"]
     except _FAULTS as error:
@@ -136,11 +141,14 @@ def _json(value: Any, place: str) -> Any:
     raise TemplateError(f"{place}: gives a {type(value).__name__}, which is no JSON value")
 
 
-def _mistakes(tree: nodes.Template, parameters: Collection[str], steps: Collection[str]) -> Iterator[str]:
+def _mistakes(
+    tree: nodes.Template, parameters: Collection[str], steps: Collection[str], names: Sequence[str]
+) -> Iterator[str]:
     from jinja2 import meta, nodes
 
-    for name in sorted(meta.find_undeclared_variables(tree) - set(NAMES)):
-        yield f"unknown name {name!r}; there are {', '.join(NAMES)}"
+    for name in sorted(meta.find_undeclared_variables(tree) - set(names)):
+        there = f"there are {', '.join(names)}" if len(names) > 1 else f"there is {names[0]}"
+        yield f"unknown name {name!r}; {there}"
     for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
         asked = _asked(node)
         if asked is None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
 from shared.ports import Clock, RandomBits, Sender, Service, Services
+from shared.store.events import EventStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -25,6 +26,7 @@ class World:
     places: PlaceStore
     schedules: ScheduleStore
     troubles: TroubleStore
+    events: EventStore
     queue: Sender
     services: Services
     clock: Clock

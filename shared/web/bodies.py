@@ -45,13 +45,14 @@ def _told(body: bytes, example: str) -> dict[str, Any]:
         raise ProblemError(413, f"The body is over {MAX_BODY_BYTES:,} bytes.")
     if not body.strip():
         return {}
-    told = _parsed(body)
+    told = parsed_json(body)
     if not isinstance(told, dict):
         raise ProblemError(400, f"The body must be a JSON object: {example}.")
     return told
 
 
-def _parsed(body: bytes) -> Any:
+def parsed_json(body: bytes) -> Any:
+    """Any JSON value. Raises ProblemError."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ from shared.app import Baton
 from shared.core.definition import Connection, StepDefinition
 from shared.core.errors import BatonError
 from shared.ports import Problem
+from shared.relay.on_event import refused_events
 from shared.relay.trouble import troubles
 from shared.web.answer import Answer, json_answer
 
@@ -32,8 +33,9 @@ def health(baton: Baton) -> Answer:
     failing_looks = _failing_looks(baton)
     told = [_view(checked, failing_looks.get(checked.connection.name, ())) for checked in check_all(baton)]
     messages = _messages(baton)
-    well = all(item["status"] == "ok" for item in (*told, messages))
-    body = {"status": "ok" if well else "failing", "connections": told, "messages": messages}
+    events = _events(baton)
+    well = all(item["status"] == "ok" for item in (*told, messages, events))
+    body = {"status": "ok" if well else "failing", "connections": told, "messages": messages, "events": events}
     return json_answer(200 if well else 503, body)
 
 
@@ -78,6 +80,19 @@ def _messages(baton: Baton) -> dict[str, Any]:
     return {
         "status": "failing" if lasting else "ok",
         "poison": poison,
+        "problems": [_shown(problem) for problem in problems],
+    }
+
+
+def _events(baton: Baton) -> dict[str, Any]:
+    """Events that could start no run though a chain waits for them, and how many no chain waits for."""
+    refused = refused_events(baton.world)
+    unmatched = baton.world.events.unmatched(baton.world.now())
+    problems = [Problem("event_refused", f"{one.place}: {one.why}") for one in refused[:MOST_TOLD]]
+    return {
+        "status": "failing" if refused else "ok",
+        "unmatched_today": unmatched.count,
+        "last_unmatched_type": unmatched.last_type or None,
         "problems": [_shown(problem) for problem in problems],
     }
 

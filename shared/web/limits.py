@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 MAX_BODY_BYTES = 262_144
+MOST_EVENT_BODY_BYTES = 1_048_576  # what Event Grid delivers at most
+MOST_EVENTS = 5_000  # of one delivery, as with Event Grid
 RUN_RETRY_SECONDS = "5"
 DEFAULT_LIMIT = 20
 MOST_LISTED = 100

@@ -7,7 +7,14 @@ from typing import Any
 from shared.core.run import RunStatus
 from shared.web import jobs
 from shared.web.answer import PROBLEM, Answer, json_answer
-from shared.web.limits import CURSOR, DEFAULT_LIMIT, IDEMPOTENCY_KEY, MAX_BODY_BYTES, MOST_LISTED
+from shared.web.limits import (
+    CURSOR,
+    DEFAULT_LIMIT,
+    IDEMPOTENCY_KEY,
+    MAX_BODY_BYTES,
+    MOST_EVENT_BODY_BYTES,
+    MOST_LISTED,
+)
 from shared.web.schemas import CHAIN_PATTERN, RUN_ID_PATTERN, Schema, ref, schemas, text, words
 
 VERSION = "0.1.0"
@@ -25,6 +32,7 @@ _WHY = {
     400: "Something in the call is wrong; `errors` has each mistake with its place.",
     401: "The function key is missing or wrong.",
     404: "There is nothing of that name.",
+    403: "The app setting WEBHOOK_ORIGINS lacks the origin.",
     409: "Not in the state that this run, or this chain, is in.",
     502: "The service refused to tell.",
     413: "More than a run can carry.",
@@ -65,6 +73,7 @@ def paths() -> dict[str, Any]:
         "/api/runs/{id}/rerun": {"post": _rerun_run()},
         "/api/chains": {"get": _list_chains()},
         "/api/connections/{name}/jobs": {"get": _list_jobs()},
+        "/api/events": {"post": _receive_events(), "options": _events_handshake()},
         "/api/health": {"get": _health()},
         "/api/openapi.json": {"get": _openapi()},
     }
@@ -164,6 +173,38 @@ def _list_jobs() -> Schema:
             _in_query("cursor", text(), "Where an earlier answer left off."),
         ],
         "responses": {"200": _json("A page of jobs.", "JobPage"), **_problems(400, 404, 502)},
+    }
+
+
+def _receive_events() -> Schema:
+    kinds = (_JSON, "application/cloudevents+json", "application/cloudevents-batch+json")
+    return {
+        "operationId": "receive_events",
+        "summary": "Events that may start chains, by webhook",
+        "description": "Event Grid's own schema and CloudEvents 1.0 (structured, batched, and binary with `ce-`"
+        " headers), and Azure Monitor's common alert schema. The same event again starts nothing new. Answers the"
+        " handshake of Event Grid's schema. A 503 asks for the same events again.",
+        "requestBody": {
+            "description": f"At most {MOST_EVENT_BODY_BYTES:,} bytes of UTF-8.",
+            "required": True,
+            "content": {kind: {"schema": ref("Events")} for kind in kinds},
+        },
+        "responses": {"200": _json("What became of them.", "EventsReceived"), **_problems(400, 413)},
+    }
+
+
+def _events_handshake() -> Schema:
+    allowed = {"description": "The origin of the request.", "schema": text()}
+    return {
+        "operationId": "events_handshake",
+        "summary": "The handshake of CloudEvents 1.0: whether `WebHook-Request-Origin` may deliver",
+        "responses": {
+            "200": {
+                "description": "It may, if the answer says so.",
+                "headers": {"WebHook-Allowed-Origin": allowed},
+            },
+            **_problems(403),
+        },
     }
 
 

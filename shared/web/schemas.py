@@ -9,6 +9,7 @@ from shared.core.definition import ConnectionType, Overlap
 from shared.core.ids import CHAIN_NAME
 from shared.core.rerun import FROM_FAILED
 from shared.core.run import RunStatus, StepStatus, TriggerType
+from shared.web.event_schemas import event_schemas
 
 Schema = dict[str, Any]
 
@@ -56,6 +57,7 @@ def schemas() -> dict[str, Schema]:
         **_of_chains(),
         **_of_jobs(),
         **_of_health(),
+        **event_schemas(),
         "Problem": _problem(),
         "StartBody": _start_body(),
         "RerunBody": _rerun_body(),
@@ -84,6 +86,8 @@ def _of_runs() -> dict[str, Schema]:
     }
     trigger = {"type": literals(TriggerType), "time": ref("Time"), "missed": listed(ref("Time"), minItems=1)}
     trigger["first_time"] = {**ref("Time"), "description": "Of a rerun: when the first run was triggered."}
+    event = {"id": text(), "type": text(), "source": text(), "subject": text(), "time": nullable(ref("Time"))}
+    trigger["event"] = record(event, description="The event that started the run, without its data.")
     page = {
         "runs": listed(ref("Run")),
         "cursor": nullable(text("Continues the list as `cursor`. Null at its end.")),
@@ -94,7 +98,9 @@ def _of_runs() -> dict[str, Schema]:
         "ChainName": text(pattern=CHAIN_PATTERN),
         "RunStatus": words(RunStatus),
         "Error": record({"code": text("A stable word."), "message": text("A sentence for people.")}),
-        "Trigger": record(trigger, optional=("missed", "first_time"), description="What started the run."),
+        "Trigger": record(
+            trigger, optional=("missed", "first_time", "event"), description="What started the run."
+        ),
         "Step": _step(),
         "Run": record(run, description="One execution of a chain."),
         "RunPage": record(page),
@@ -134,11 +140,18 @@ def _of_chains() -> dict[str, Schema]:
         "connection": text(pattern=CHAIN_PATTERN),
         "after": listed(text(pattern=CHAIN_PATTERN)),
     }
+    pattern = {
+        "type": text(),
+        "source": nullable(text()),
+        "subject": nullable(text()),
+        "data": {"type": "object", "description": "By field of the event's data."},
+    }
     chain = {
         "name": ref("ChainName"),
         "description": nullable(text()),
         "schedule": nullable(record({"cron": text(), "time_zone": text()})),
         "next_times": listed(ref("Time"), description="When its schedule fires next. Empty without one."),
+        "events": listed(record(pattern), description="Events that start a run; `*` is any text."),
         "max_running": nullable({"type": "integer", "minimum": 1}),
         "overlap": literals(Overlap),
         "parameters": {"type": "object", "additionalProperties": record(parameter, optional=("default",))},
@@ -185,10 +198,17 @@ def _of_health() -> dict[str, Schema]:
         "poison": {"type": "integer", "minimum": 0, "description": "About how many messages nobody could do."},
         "problems": listed(record(problem)),
     }
+    events: dict[str, Schema] = {
+        "status": status,
+        "unmatched_today": {"type": "integer", "minimum": 0, "description": "Since midnight UTC."},
+        "last_unmatched_type": nullable(text()),
+        "problems": listed(record(problem), description="Events of the last day that could start no run."),
+    }
     whole: dict[str, Schema] = {
         "status": status,
         "connections": listed(record(connection)),
         "messages": record(messages),
+        "events": record(events),
     }
     return {"Health": record(whole)}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.core.definition import Chain
 from shared.core.due import next_times
+from shared.core.events import Event
 from shared.core.run import Error, Run, Step, Trigger
 from shared.core.trouble import Trouble
 from shared.ports import JobSummary
@@ -41,6 +42,15 @@ def chain_view(chain: Chain, last_run: Run | None, now: datetime) -> dict[str, A
         "description": chain.description,
         "schedule": schedule,
         "next_times": [time_view(time) for time in times],
+        "events": [
+            {
+                "type": pattern.type,
+                "source": pattern.source,
+                "subject": pattern.subject,
+                "data": dict(pattern.data),
+            }
+            for pattern in chain.events
+        ],
         "max_running": chain.max_running,
         "overlap": chain.overlap,
         "parameters": {
@@ -95,7 +105,19 @@ def _step(run: Run, step: Step) -> dict[str, Any]:
 def _trigger(trigger: Trigger) -> dict[str, Any]:
     missed = {"missed": [time_view(time) for time in trigger.missed]} if trigger.missed else {}
     first = {"first_time": time_view(trigger.first_time)} if trigger.first_time else {}
-    return {"type": trigger.type, "time": time_view(trigger.time), **missed, **first}
+    event = {"event": _event(trigger.event)} if trigger.event else {}
+    return {"type": trigger.type, "time": time_view(trigger.time), **missed, **first, **event}
+
+
+def _event(event: Event) -> dict[str, Any]:
+    """Without its data, which may be long."""
+    return {
+        "id": event.id,
+        "type": event.type,
+        "source": event.source,
+        "subject": event.subject,
+        "time": time_view(event.time),
+    }
 
 
 def _last_run(run: Run) -> dict[str, Any]:

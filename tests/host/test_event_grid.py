@@ -118,3 +118,11 @@ def test_the_path_is_found_whatever_its_case(host: Host) -> None:
     target = "/runtime/webhooks/eventgrid?functionname=on_event&code=grid-key"
     reply = call(host, "POST", target, body=json.dumps(EVENT), headers={"aeg-event-type": "Notification"})
     assert reply.status == 202
+
+
+def test_the_handshake_of_cloud_events_is_answered_for_whoever_has_the_key(host: Host) -> None:
+    target = "/runtime/webhooks/eventgrid?functionName=on_event&code="
+    origin = {"WebHook-Request-Origin": "eventgrid.azure.net"}
+    reply = call(host, "OPTIONS", f"{target}grid-key", headers=origin)
+    assert (reply.status, reply.header("WebHook-Allowed-Origin")) == (200, "eventgrid.azure.net")
+    assert call(host, "OPTIONS", f"{target}wrong", headers=origin).status == 401

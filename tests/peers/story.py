@@ -39,6 +39,7 @@ from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.events import EventStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -303,6 +304,7 @@ class Story:
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
+            events=EventStore(table),
             queue=self.post,
             services=Registry(reach),
             clock=lambda: self.now,

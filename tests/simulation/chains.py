@@ -11,6 +11,7 @@ from local.simulated_azure.pipelines import Pipeline
 from local.simulated_azure.power_bi import Dataset
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Chain, Connection, Refresh, Schedule, StepDefinition
+from tests.simulation.events import pattern_of
 from tests.simulation.luck import Luck
 
 FACTORIES = (
@@ -58,6 +59,7 @@ class Maker:
             steps=tuple(self._step(name, number) for number in range(count)),
             schedule=Schedule(cron=self._chance.choice(CRONS)) if self._luck.strikes("a schedule", 0.2) else None,
             max_running=self._chance.choice([None, None, 1, 2]),
+            events=(pattern_of(name),),
         )
 
     def redeployed(self, chains: list[Chain]) -> list[Chain]:

@@ -158,6 +158,19 @@ def lose_a_transition(simulation: Simulation) -> None:
     _in_every_world(simulation, lambda world: replace(world, runs=RunStore(Leaky(world.runs._table))))
 
 
+def forget_events(simulation: Simulation) -> None:
+    """Takes each delivery of an event for a new one."""
+
+    class Forgetful(RunStore):
+        def run_of(self, chain: str, cause: str) -> str | None:
+            return None if cause.startswith("event ") else super().run_of(chain, cause)
+
+        def create(self, run: Run, cause: str, slots: Slots | None) -> Held | None:
+            return super().create(run, f"run {run.id}" if cause.startswith("event ") else cause, slots)
+
+    _in_every_world(simulation, lambda world: replace(world, runs=Forgetful(world.runs._table)))
+
+
 PLANTS = (
     drop_the_intent,
     retry_a_start,
@@ -170,6 +183,7 @@ PLANTS = (
     a_failed_look_is_a_verdict,
     schedules_begin_anew,
     lose_a_transition,
+    forget_events,
 )
 
 

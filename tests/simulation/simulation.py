@@ -21,6 +21,7 @@ from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.events import EventStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -28,6 +29,7 @@ from shared.store.troubles import TroubleStore
 from shared.work import MOST_DEQUEUES, on_message
 from tests.simulation.chains import Maker
 from tests.simulation.clients import STRAIGHT, StraightSession, real_session
+from tests.simulation.events import Events
 from tests.simulation.faults import switch_on
 from tests.simulation.luck import Luck, Misfortune
 from tests.simulation.people import People
@@ -95,6 +97,7 @@ class Simulation:
         self._services = None if real_clients else STRAIGHT
         self.worlds = [self._world(number, session) for number in range(INSTANCES)]
         self.people = People(self, chance)
+        self.events = Events(self)
 
     @property
     def violations(self) -> list[str]:
@@ -104,6 +107,7 @@ class Simulation:
         """Bad luck first, then peace until everything has ended or time is up."""
         self.scheduler.at(60.0, self._minute)
         self.people.plan()
+        self.events.plan()
         harm = self.severity
         self.scheduler.weather = Weather(crash=0.003 * harm, freeze=0.0015 * harm, switch=0.3 if harm else 0.0)
         self.azure.faults = switch_on(self.azure, self.luck, harm)
@@ -159,6 +163,7 @@ class Simulation:
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
+            events=EventStore(table),
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
             services=self._wire.services(Registry(reach, self._services)),
             clock=clock,
@@ -173,6 +178,7 @@ class Simulation:
             peace
             and self._quiet_at is None
             and not self.people.waiting
+            and not self.events.waiting
             and not list(RunStore(self.table).pointers())
         ):
             self._quiet_at = self.scheduler.seconds + 150  # idle watches are dropped meanwhile

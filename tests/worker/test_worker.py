@@ -164,6 +164,19 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
     monkeypatch.setenv("SUBSCRIPTION_ID", "00000000-0000-0000-0000-00000000ba70")
     base = "http://127.0.0.1/api"
     message = json.dumps({"kind": "advance", "run": "sales-daily.20261121T053000123Z.aaaaaaaa"})
+    blob = {
+        "id": "e-1",
+        "subject": "/blobServices/default/containers/landing/blobs/sales/a.csv",
+        "data": {"url": "u"},
+    }
+    cloud = {**blob, "specversion": "1.0", "source": "/st", "type": "Microsoft.Storage.BlobCreated"}
+    grid = {
+        **blob,
+        "topic": "/st",
+        "eventType": "Microsoft.Storage.BlobCreated",
+        "eventTime": "2026-11-21T05:30:00Z",
+    }
+    origin = {"WebHook-Request-Origin": "eventgrid.azure.net"}
     requests = [
         {"function": "openapi", "http": {"url": f"{base}/openapi.json"}},
         {"function": "list_chains", "http": {"url": f"{base}/chains"}},
@@ -171,16 +184,30 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
         {"function": "tick", "timer": {}},
         {"function": "work", "queue": {"body": message}},
         {"function": "work", "queue": {"body": "no work message"}},
+        {"function": "on_event", "event_grid": {**cloud, "time": "an odd time, which the library cannot read"}},
+        {"function": "on_event", "event_grid": grid},
+        {"function": "on_event", "event_grid": {**grid, "id": "e-2"}},
+        {
+            "function": "receive_events",
+            "http": {"method": "POST", "url": f"{base}/events", "body": json.dumps([grid])},
+        },
+        {"function": "events_handshake", "http": {"method": "OPTIONS", "headers": origin}},
+        {"function": "list_runs", "http": {"url": f"{base}/runs"}},
     ]
     found = run_under_worker(python, tmp_path, ROOT, requests)
     assert found["error"] is None
     assert {function["name"] for function in found["functions"]} == {
         "start_run", "get_run", "list_runs", "cancel_run", "rerun_run", "list_chains", "list_jobs", "health",
-        "openapi", "tick", "work",
+        "openapi", "tick", "work", "receive_events", "events_handshake", "on_event",
     }  # fmt: skip
-    described, chains, missing, tick, work, poison = found["results"]
+    described, chains, missing, tick, work, poison, *delivered, received, handshake, runs = found["results"]
     assert json.loads(described["http"]["body"])["openapi"] == "3.1.0"
     assert chains["http"]["status"] == 200, chains
     assert json.loads(chains["http"]["body"])["chains"][0]["name"] == "sales-daily"
     assert missing["http"]["status"] == 404, missing
     assert (tick["ok"], work["ok"], poison["ok"]) == (True, True, False), found["results"]
+    assert [one["error"] for one in delivered] == [None, None, None]
+    started = [run["trigger"] for run in json.loads(runs["http"]["body"])["runs"]]
+    assert sorted(one["event"]["id"] for one in started) == ["e-1", "e-2"]  # the same event in both schemas is one
+    assert len(json.loads(received["http"]["body"])["runs"]) == 1
+    assert handshake["http"]["headers"]["WebHook-Allowed-Origin"] == "eventgrid.azure.net"

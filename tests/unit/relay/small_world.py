@@ -21,6 +21,7 @@ from shared.relay.tick import tick
 from shared.relay.watch import look
 from shared.relay.world import World
 from shared.storage.sqlite import SqliteStorage
+from shared.store.events import EventStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -124,6 +125,7 @@ class SmallWorld:
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
+            events=EventStore(table),
             queue=self.queue,
             services=lambda connection: self.service,
             clock=lambda: self.now,
