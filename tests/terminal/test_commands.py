@@ -207,7 +207,7 @@ def test_a_terminal_sees_bars_of_what_is_usual(scripted: Make) -> None:
 def test_colours_and_redrawing_are_for_terminals_that_want_them(
     scripted: Make, environment: dict[str, str], colours: bool, moves: bool
 ) -> None:
-    over = (200, run("succeeded", runs=[], cursor=None), {})
+    over: Answer = (200, run("succeeded", runs=[], cursor=None), {})
     terminal = scripted(STARTED, over, out=Screen())
     terminal.environment |= environment
     assert terminal.type("run", "c", "--wait") == Exit.DONE
