@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ import pytest
 import requests
 
 from local.configuration import announced, local_keys
+from local.terminal.parser import add_terminal
 from local.terminal.words import Exit
+from tests.end_to_end.host_process import ROOT
 from tests.terminal.conftest import Screen, Scripted, Terminal
 
 Answer = tuple[int, Any, dict[str, str]]
@@ -281,3 +285,15 @@ def test_a_timeout_must_be_a_duration(scripted: Make, timeout: str, capsys: pyte
         scripted(STARTED).type("run", "c", "--wait", "--timeout", timeout)
     assert ended.value.code == Exit.USAGE
     assert "--timeout" in capsys.readouterr().err
+
+
+def test_the_page_has_every_command_option_and_exit_code() -> None:
+    page = (ROOT / "docs" / "terminal.md").read_text()
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    add_terminal(commands, lambda: pytest.fail("nothing is run"))
+    for name, command in commands.choices.items():
+        assert f"`{name}" in page
+        options = re.findall(r"--[a-z-]+", command.format_help())
+        assert all(option in page for option in options if option != "--help"), name
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)} == set(Exit)
