@@ -26,7 +26,7 @@ demo: $(BIN)/.run ## the main job on this machine, against a simulated Azure
 	$(BIN)/python -m local demo
 
 run: $(BIN)/.run ## host your chains.yaml here, against real Azure, with your own login
-	$(BIN)/python -m local run
+	$(BIN)/python -m local serve
 
 check: $(BIN)/.run ## check your chains.yaml, and with ONLINE=1 what its connections need, with your own login
 	$(BIN)/python -m local check $(if $(ONLINE),--online)

@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from local.configuration import DEFAULT_PORT
+from local.terminal.parser import add_terminal, surroundings
+
 ROOT = Path(__file__).resolve().parent.parent
-DEFAULT_PORT = 7071  # where Azure's own tools listen
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,10 +22,11 @@ def main(arguments: list[str] | None = None) -> int:
     demo = commands.add_parser("demo", help="run the sample chain against a simulated Azure")
     demo.add_argument("--port", type=int, default=DEFAULT_PORT, help="another one is taken where it is in use")
     demo.set_defaults(act=_demo)
-    run = commands.add_parser("run", help="host your chains here, against real Azure")
-    run.add_argument("--port", type=int, default=DEFAULT_PORT)
-    run.set_defaults(act=_run)
-    key = commands.add_parser("key", help="print the key that callers of `run` need")
+    serve = commands.add_parser("serve", help="host your chains here, against real Azure")
+    serve.add_argument("--port", type=int, default=DEFAULT_PORT)
+    serve.set_defaults(act=_serve)
+    add_terminal(commands, lambda: surroundings(ROOT))
+    key = commands.add_parser("key", help="print the key that callers of `serve` need")
     key.set_defaults(act=_key)
     check = commands.add_parser("check", help="check the chains file, and what it needs of Azure")
     check.add_argument("--online", action="store_true", help="ask every connection too; nothing is started")
@@ -44,9 +47,9 @@ def _demo(told: argparse.Namespace) -> int:
     return demo(ROOT, told.port)
 
 
-def _run(told: argparse.Namespace) -> int:
+def _serve(told: argparse.Namespace) -> int:
     from local.check_command import report_file
-    from local.configuration import ConfigurationError, app_settings, local_keys
+    from local.configuration import ConfigurationError, announced, app_settings, local_keys
     from local.host.cli import run_host
     from local.host.errors import SetupError
     from shared.app import open_storage
@@ -62,7 +65,8 @@ def _run(told: argparse.Namespace) -> int:
         print(f"Baton listens on http://127.0.0.1:{told.port}/api; its keys are in .baton/keys.json:")
         print(f'  curl -H "x-functions-key: $(python -m local key)" http://127.0.0.1:{told.port}/api/health')
         storage = open_storage(Settings.from_mapping(mapping))
-        run_host(ROOT, storage=storage, settings=mapping, port=told.port, keys=keys)
+        with announced(ROOT, told.port):
+            run_host(ROOT, storage=storage, settings=mapping, port=told.port, keys=keys)
     except (ConfigurationError, SettingsError, SetupError) as error:
         print(error, file=sys.stderr)
         return 1

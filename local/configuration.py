@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from local.host.keys import Keys
 
+DEFAULT_PORT = 7071  # where Azure's own tools listen
 STATE_FOLDER = ".baton"
+ADDRESS_FILE = "address"
 SETTINGS_FILE = "local.settings.json"
 EMBEDDED_STORE = f"sqlite:{STATE_FOLDER}/baton.db"
 
@@ -35,6 +38,31 @@ def local_keys(root: Path) -> Keys:
         with os.fdopen(descriptor, "w") as file:
             json.dump(made, file)
     return Keys(**json.loads(path.read_text()))
+
+
+def local_address(root: Path) -> str:
+    """Where the host on this machine listens, or would."""
+    path = root / STATE_FOLDER / ADDRESS_FILE
+    try:
+        return path.read_text(encoding="utf-8").strip() or address(DEFAULT_PORT)
+    except FileNotFoundError:
+        return address(DEFAULT_PORT)
+
+
+@contextmanager
+def announced(root: Path, port: int) -> Iterator[None]:
+    """While it lasts, other commands find the host on this port."""
+    path = root / STATE_FOLDER / ADDRESS_FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(address(port), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def address(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def _values(path: Path) -> dict[str, str]:

@@ -117,6 +117,7 @@ def _summary(run: dict[str, Any], azure: SimulatedAzure, base_url: str) -> None:
 
 def _serve_on(base_url: str) -> None:
     print(f"\nBaton goes on serving at {base_url}/api until Ctrl-C. Try:")
+    print(f"  BATON_URL={base_url} BATON_KEY={KEY} python -m local run {CHAIN} --wait")
     print(f"  curl -H 'x-functions-key: {KEY}' {base_url}/api/chains")
     print(f"  curl -H 'x-functions-key: {KEY}' {base_url}/api/health")
     try:

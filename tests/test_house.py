@@ -99,10 +99,24 @@ def test_every_decision_is_listed() -> None:
         assert page.name in listed
 
 
-def test_every_route_is_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_every_route_is_on_the_page_of_the_api() -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
     for route in re.findall(r'route="([^"]+)"', (ROOT / "function_app.py").read_text()):
-        assert f"/api/{route}" in readme, route
+        assert f"/api/{route}" in page, route
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/api.md", "docs/chains.md", "docs/settings.md", "docs/terminal.md"]
+)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text()):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"docs/{page.name}" in readme, page.name
 
 
 def lifecycle_page() -> str:
