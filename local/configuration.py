@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from local.host.errors import SetupError
 from local.host.keys import Keys
 
 DEFAULT_PORT = 7071  # where Azure's own tools listen
@@ -51,14 +52,22 @@ def local_address(root: Path) -> str:
 
 @contextmanager
 def announced(root: Path, port: int) -> Iterator[None]:
-    """While it lasts, other commands find the host on this port."""
+    """While it lasts, other commands find the host on this port. One that cannot run leaves the other's note."""
     path = root / STATE_FOLDER / ADDRESS_FILE
     path.parent.mkdir(exist_ok=True)
+    before = path.read_text(encoding="utf-8") if path.exists() else None
     path.write_text(address(port), encoding="utf-8")
+    left = None
     try:
         yield
+    except SetupError:
+        left = before
+        raise
     finally:
-        path.unlink(missing_ok=True)
+        if left is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(left, encoding="utf-8")
 
 
 def address(port: int) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from local.configuration import announced, local_keys
+from local.configuration import announced, local_address, local_keys
+from local.host.errors import SetupError
 from local.terminal.parser import add_terminal
 from local.terminal.words import Exit
 from tests.end_to_end.host_process import ROOT
@@ -67,6 +68,14 @@ def test_without_a_url_the_host_of_this_machine_is_called_with_its_key(scripted:
     urls = [request.url for request in asked(terminal)]
     assert urls == ["http://127.0.0.1:7123/api/chains", "http://127.0.0.1:7071/api/chains"]
     assert asked(terminal)[0].headers["x-functions-key"] == local_keys(terminal.root).function
+
+
+def test_a_host_that_cannot_run_does_not_hide_the_one_that_does(tmp_path: Path) -> None:
+    with announced(tmp_path, 7123):
+        with pytest.raises(SetupError), announced(tmp_path, 7123):
+            raise SetupError(["port 7123 is taken"])
+        assert local_address(tmp_path) == "http://127.0.0.1:7123"
+    assert local_address(tmp_path) == "http://127.0.0.1:7071"
 
 
 def test_the_key_of_this_machine_goes_nowhere_else(scripted: Make) -> None:
