@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.core.alerts import SCHEMA
 from shared.core.events import MOST_NAME_CHARACTERS
+from shared.core.monitor_alerts import SCHEMA
 from shared.web.limits import MOST_EVENTS
 
 Schema = dict[str, Any]

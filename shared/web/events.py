@@ -14,8 +14,8 @@ from urllib.parse import unquote
 
 from shared.app import Baton
 from shared.chains_file import ChainsFileError
-from shared.core.alerts import event_form, is_alert
 from shared.core.events import Event, NotAnEventError, event_of
+from shared.core.monitor_alerts import event_form, is_alert
 from shared.relay.on_event import Received, note_unmatched, on_event
 from shared.relay.start import TooManyWaitingError
 from shared.web.answer import Answer, Mistake, ProblemError, json_answer

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.core.alerts import event_form, is_alert
 from shared.core.definition import EventPattern
 from shared.core.events import (
     MOST_EVENT_CHARACTERS,
@@ -26,6 +25,7 @@ from shared.core.events import (
     matches,
     trigger_time,
 )
+from shared.core.monitor_alerts import event_form, is_alert
 
 NOW = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 ACCOUNT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/stlanding"
