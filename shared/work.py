@@ -6,7 +6,8 @@ from shared.app import Baton
 from shared.chains_file import ChainsFileError
 from shared.core.definition import Chain
 from shared.relay.advance import advance
-from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
+from shared.relay.alerts import publish
+from shared.relay.messages import AdvanceMessage, PublishMessage, WatchMessage, from_body
 from shared.relay.tick import tick
 from shared.relay.trouble import note_trouble
 from shared.relay.watch import look
@@ -31,6 +32,8 @@ def _do(world: World, body: str) -> None:
             look(world, place, token)
         case AdvanceMessage(run_id, seen):
             advance(world, run_id, *([seen] if seen else []))
+        case PublishMessage(run_ids):
+            publish(world, run_ids)
 
 
 def on_tick(baton: Baton) -> None:
