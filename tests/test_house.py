@@ -33,7 +33,18 @@ MAY_IMPORT = {
     "relay": {"core", "ports", "store", "storage"},
     "web": {"core", "ports", "relay", "storage", "chains_file", "settings", "app"},
     "work": {"core", "relay", "chains_file", "app"},
-    "app": {"core", "events", "ports", "relay", "services", "store", "storage", "identity", "settings", "chains_file"},
+    "app": {
+        "core",
+        "events",
+        "ports",
+        "relay",
+        "services",
+        "store",
+        "storage",
+        "identity",
+        "settings",
+        "chains_file",
+    },
     "function_app": {"app", "web", "work"},
 }
 PURE = {"os", "io", "socket", "logging", "random", "secrets", "time", "threading", "requests", "azure"}

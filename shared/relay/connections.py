@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -63,7 +64,7 @@ def _fell_ill(world: World, key: str, state: Row | None, watch: Watch, spell: in
     )
     told = json.dumps({"spell": spell, "since": now.isoformat()})
     if raise_alert(world, key, told, state.etag if state else "", alert):
-        say("connection_unhealthy", connection=name, code=code, why=data.message)
+        say("connection_unhealthy", level=logging.WARNING, connection=name, code=code, why=data.message)
 
 
 def _is_sick(watch: Watch, now: datetime) -> bool:

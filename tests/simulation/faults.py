@@ -16,6 +16,7 @@ OTHERS = (
     "data_factory.cancel_run",
     "data_factory.query_activities",
     "power_bi.cancel_refresh",
+    "event_grid.publish",
 )
 HIDDEN_SECONDS = 90  # less than the grace period, which is the promise
 
