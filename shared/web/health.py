@@ -12,6 +12,7 @@ from shared.core.definition import Connection, StepDefinition
 from shared.core.errors import BatonError
 from shared.ports import Problem
 from shared.relay.trouble import troubles
+from shared.web.alerts import alerts_view
 from shared.web.answer import Answer, json_answer
 
 MOST_AT_ONCE = 8
@@ -32,8 +33,9 @@ def health(baton: Baton) -> Answer:
     failing_looks = _failing_looks(baton)
     told = [_view(checked, failing_looks.get(checked.connection.name, ())) for checked in check_all(baton)]
     messages = _messages(baton)
-    well = all(item["status"] == "ok" for item in (*told, messages))
-    body = {"status": "ok" if well else "failing", "connections": told, "messages": messages}
+    alerts = alerts_view(baton.world)
+    well = all(item["status"] == "ok" for item in (*told, messages, alerts))
+    body = {"status": "ok" if well else "failing", "connections": told, "messages": messages, "alerts": alerts}
     return json_answer(200 if well else 503, body)
 
 

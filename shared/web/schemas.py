@@ -185,10 +185,18 @@ def _of_health() -> dict[str, Schema]:
         "poison": {"type": "integer", "minimum": 0, "description": "About how many messages nobody could do."},
         "problems": listed(record(problem)),
     }
+    alerts: dict[str, Schema] = {
+        "status": status,
+        "configured": {"type": "boolean", "description": "Whether there is a topic that events are sent to."},
+        "waiting": {"type": "integer", "minimum": 0, "description": "Runs and subjects with events not yet sent."},
+        "waiting_since": nullable(ref("Time")),
+        "problems": listed(record(problem)),
+    }
     whole: dict[str, Schema] = {
         "status": status,
         "connections": listed(record(connection)),
         "messages": record(messages),
+        "alerts": record(alerts),
     }
     return {"Health": record(whole)}
 
