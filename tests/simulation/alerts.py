@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,5 +52,12 @@ class Subscriber:
             came = [(key, event["type"]) for key, event in first.items() if key.rpartition(".")[0] == run.id]
             if came != wanted:
                 yield f"of the events {wanted} these came: {came}"
+        for key, row in Outbox(table).states("connection.").items():
+            name, spells = key.removeprefix("connection."), json.loads(row.data)["spell"]
+            told = [
+                int(event["sequence"]) for event in first.values() if event["subject"] == f"connections/{name}"
+            ]
+            if told != list(range(1, spells + 1)):
+                yield f"{name} was unhealthy {spells} times, and these were told: {told}"
         if self.waits_for(table):
             yield f"events wait: {list(AlertMarks(table).all())} {list(Outbox(table).waiting())}"
