@@ -52,8 +52,9 @@ format: $(BIN)/.dev ## put the code in shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schema: $(BIN)/.run ## write chains.schema.json anew
+schema: $(BIN)/.run ## write chains.schema.json and docs/events anew
 	$(BIN)/python -m shared.chains_file.schema > chains.schema.json
+	$(BIN)/python -m shared.events.schemas docs/events
 
 test: $(BIN)/.dev azurite worker-env lint types ## everything: style, types and all tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal

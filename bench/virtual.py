@@ -20,23 +20,25 @@ from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Chain, Credential
 from shared.core.run import Trigger
 from shared.core.timing import Patience
+from shared.events.topic import Topic
 from shared.identity import Identities, Identity
-from shared.relay.advance import advance
-from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
 from shared.relay.start import start
 from shared.relay.tick import tick
-from shared.relay.watch import look
-from shared.relay.world import World
+from shared.relay.world import Alerts, World
 from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.alerts import AlertMarks
 from shared.store.events import EventStore
+from shared.store.outbox import Outbox
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.work import on_message
 
+TOPIC = "https://evgt-baton.westeurope-1.eventgrid.azure.net/api/events"
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 BATCH = 8  # messages that a host fetches at once (host.json)
 TICK = timedelta(minutes=1)
@@ -69,9 +71,9 @@ class Begin:
 
 
 class VirtualBaton:
-    """`play` starts what is wanted, and goes on until every run has ended."""
+    """`play` starts what is wanted, and goes on until all runs have ended, and all events are sent."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, *, topic: bool = False) -> None:
         self.now = T0
         self.counts: Counts = Counter()
         self.simulation = Stopwatch()
@@ -88,6 +90,9 @@ class VirtualBaton:
         settings = Settings.from_mapping({"AzureWebJobsStorage": "sqlite::memory:"})
         reach = Reach(settings=settings, identities=OneIdentity(settings), session=session, clock=lambda: self.now)
         self.runs = RunStore(storage.table("baton"))  # its looks are not counted
+        self.marks = AlertMarks(storage.table("baton"))
+        sink = Topic(TOPIC, settings, reach.identities, session, lambda: self.now)
+        alerts = Alerts(sink=sink, marks=AlertMarks(table), outbox=Outbox(table))
         self.world = World(
             runs=RunStore(table),
             places=PlaceStore(table),
@@ -99,6 +104,7 @@ class VirtualBaton:
             clock=lambda: self.now,
             random_bits=lambda: bits.getrandbits(64),
             patience=Patience(),
+            alerts=alerts if topic else None,
         )
 
     def play(self, wanted: Sequence[Begin]) -> list[str]:
@@ -107,7 +113,7 @@ class VirtualBaton:
         ids: list[str] = []
         next_tick = T0 + TICK
         queries = 0
-        while waiting or next(self.runs.pointers(), None) is not None:
+        while waiting or any(self.runs.pointers()) or any(self.marks.all()):
             due = [next_tick, self.queue.next_due() or next_tick]
             if waiting:
                 due.append(T0 + timedelta(seconds=waiting[-1].after_seconds))
@@ -138,9 +144,5 @@ class VirtualBaton:
     def _deliver(self) -> None:
         while received := self.queue.receive(BATCH):
             for message in received:
-                match from_body(message.body):
-                    case WatchMessage(place, token):
-                        look(self.world, place, token)
-                    case AdvanceMessage(run_id, seen):
-                        advance(self.world, run_id, *([seen] if seen else []))
+                on_message(self.world, message.body)
                 self.queue.delete(message)

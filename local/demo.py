@@ -28,6 +28,7 @@ from shared.settings import Settings
 CHAIN = "sales-daily"
 KEY = "demo"
 MOST_SECONDS = 120
+ALERT_SECONDS = 15
 
 
 def demo(root: Path, port: int) -> int:
@@ -37,6 +38,7 @@ def demo(root: Path, port: int) -> int:
     with tempfile.TemporaryDirectory(prefix="baton-demo-") as folder, Server(azure) as server:
         settings = {
             **server.settings(),
+            **server.topic_settings(),
             "SUBSCRIPTION_ID": SUBSCRIPTION,
             "CHAINS_FILE": "chains.yaml",
             "AzureWebJobsStorage": f"sqlite:{folder}/demo.db",
@@ -51,6 +53,7 @@ def demo(root: Path, port: int) -> int:
             if run["status"] == "succeeded":
                 by_event = show_event(azure, host.base_url, KEY)
                 well = by_event is not None and by_event["status"] == "succeeded"
+            _alerts(run, azure)
             if well and sys.stdin.isatty() and sys.stdout.isatty():
                 _serve_on(host.base_url)
         finally:
@@ -113,6 +116,18 @@ def _summary(run: dict[str, Any], azure: SimulatedAzure, base_url: str) -> None:
     for operation, count in sorted(azure.calls.items()):
         print(f"  {count:4} {operation}")
     print(f"\nThe run: {base_url}/api/runs/{run['id']} (header x-functions-key: {KEY})")
+
+
+def _alerts(run: dict[str, Any], azure: SimulatedAzure) -> None:
+    """What the topic got. The last of it follows the end of the run by a moment."""
+    until = time.monotonic() + ALERT_SECONDS
+    while time.monotonic() < until and not any(
+        event["type"] == f"baton.run.{run['status']}" for event in azure.event_grid.events
+    ):
+        time.sleep(0.1)
+    print()
+    for event in azure.event_grid.events:
+        print(f"alert  {event['type']:<20}  {event['data']['chain']}")
 
 
 def _serve_on(base_url: str) -> None:

@@ -64,11 +64,14 @@ def build(
     import requests
 
     from shared.core.timing import Patience
+    from shared.events.topic import Topic
     from shared.identity import Identities
-    from shared.relay.world import World
+    from shared.relay.world import Alerts, World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
+    from shared.store.alerts import AlertMarks
     from shared.store.events import EventStore
+    from shared.store.outbox import Outbox
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
@@ -80,6 +83,10 @@ def build(
     identities = Identities(settings, carrier, now)
     reach = Reach(settings=settings, identities=identities, session=carrier, clock=now)
     table = storage.table(TABLE)
+    alerts = None
+    if settings.event_grid_topic_endpoint is not None:
+        sink = Topic(settings.event_grid_topic_endpoint, settings, identities, carrier, now)
+        alerts = Alerts(sink=sink, marks=AlertMarks(table), outbox=Outbox(table))
     world = World(
         runs=RunStore(table),
         places=PlaceStore(table),
@@ -91,6 +98,7 @@ def build(
         clock=now,
         random_bits=random_bits or (lambda: secrets.randbits(64)),
         patience=patience or Patience(grace_seconds=settings.start_grace_seconds),
+        alerts=alerts,
     )
     poison = storage.queue(POISON_QUEUE)
     return Baton(settings=settings, world=world, root=root, identities=identities, poison=poison)

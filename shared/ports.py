@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from shared.core.alerts import Alert
 from shared.core.definition import Connection, StepDefinition
 from shared.core.facts import Observation
 from shared.core.run import Error, Job
@@ -163,3 +164,16 @@ class Sender(Protocol):
     """Where work messages are put."""
 
     def send(self, body: str, *, delay_seconds: float = 0) -> None: ...
+
+
+class AlertSink(Protocol):
+    """Where events are sent: a topic."""
+
+    def send(self, alerts: Sequence[Alert]) -> None:
+        """All of them, in one request, in this order; some may arrive twice in the end.
+
+        Raises RefusedError when the topic takes others, but not these; TryLaterError for everything else.
+        """
+
+    def rests(self) -> bool:
+        """Whether it is better not to try just now, because the last try has failed."""

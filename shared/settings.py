@@ -53,11 +53,18 @@ SETTINGS = (
     Setting("FABRIC_SCOPE", "https://api.fabric.microsoft.com/.default", "Its token scope."),
     Setting("FABRIC_PORTAL", "https://app.fabric.microsoft.com", "Where links to Fabric jobs lead."),
     Setting(
+        "EVENT_GRID_TOPIC_ENDPOINT",
+        None,
+        "The Event Grid topic that events are sent to; without it none are.",
+    ),
+    Setting("EVENT_GRID_SCOPE", "https://eventgrid.azure.net/.default", "Its token scope."),
+    Setting(
         "START_GRACE_SECONDS", "120", "How long a start of unknown outcome is looked for before it is repeated."
     ),
     Setting(
         "ALLOW_LOOPBACK_HTTP", "false", "`true` lets service endpoints be http on a loopback address: for tests."
     ),
+    Setting("WEBSITE_SITE_NAME", None, "Set by Azure: the app's name, which is in the source of events."),
     Setting(
         "WEBHOOK_ORIGINS",
         "eventgrid.azure.net",
@@ -123,6 +130,9 @@ class Settings:
     fabric_endpoint: str
     fabric_scope: str
     fabric_portal: str
+    event_grid_topic_endpoint: str | None  # None: no events are sent
+    event_grid_scope: str
+    site_name: str | None
     start_grace_seconds: float
     webhook_origins: tuple[str, ...]  # lower case
     app_settings: Mapping[str, str] = field(repr=False)
@@ -172,6 +182,9 @@ class _Reader:
             fabric_endpoint=self._endpoint("FABRIC_ENDPOINT"),
             fabric_scope=self._text("FABRIC_SCOPE") or "",
             fabric_portal=self._endpoint("FABRIC_PORTAL"),
+            event_grid_topic_endpoint=self._topic("EVENT_GRID_TOPIC_ENDPOINT"),
+            event_grid_scope=self._text("EVENT_GRID_SCOPE") or "",
+            site_name=self._text("WEBSITE_SITE_NAME"),
             start_grace_seconds=self._seconds("START_GRACE_SECONDS"),
             webhook_origins=tuple(
                 origin.strip().lower() for origin in (self._text("WEBHOOK_ORIGINS") or "").split(",")
@@ -187,12 +200,16 @@ class _Reader:
     def _text(self, name: str) -> str | None:
         return self._mapping.get(name, "").strip() or _DEFAULTS[name]
 
-    def _endpoint(self, name: str, holding: str = "") -> str:
+    def _topic(self, name: str) -> str | None:
+        like = "https://TOPIC.REGION-1.eventgrid.azure.net/api/events"
+        return self._endpoint(name, like=like) if self._text(name) else None
+
+    def _endpoint(self, name: str, holding: str = "", like: str = "") -> str:
         """Without a slash at its end. https, or http on a loopback address where that is allowed."""
         text = (self._text(name) or "").rstrip("/")
         parts = urlsplit(text)
         if not parts.hostname or parts.scheme not in ("http", "https") or holding not in text:
-            self._mistakes.append(f"{name}: must be an address like {_DEFAULTS[name]}")
+            self._mistakes.append(f"{name}: must be an address like {like or _DEFAULTS[name]}")
         elif parts.scheme == "http" and not (self._allows_http() and is_loopback(text)):
             self._mistakes.append(
                 f"{name}: must begin with https:// (http for loopback only, with ALLOW_LOOPBACK_HTTP=true)"

@@ -9,7 +9,8 @@ from shared.chains_file import ChainsFileError
 from shared.core.definition import Chain
 from shared.core.events import NotAnEventError, event_of
 from shared.relay.advance import advance
-from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
+from shared.relay.alerts import publish
+from shared.relay.messages import AdvanceMessage, PublishMessage, WatchMessage, from_body
 from shared.relay.on_event import note_unmatched, note_unusable, on_event
 from shared.relay.tick import tick
 from shared.relay.trouble import note_trouble
@@ -35,6 +36,8 @@ def _do(world: World, body: str) -> None:
             look(world, place, token)
         case AdvanceMessage(run_id, seen):
             advance(world, run_id, *([seen] if seen else []))
+        case PublishMessage(run_ids):
+            publish(world, run_ids)
 
 
 def on_tick(baton: Baton) -> None:

@@ -29,10 +29,22 @@ MAY_IMPORT = {
     "identity": {"core", "ports", "settings"},
     "services": {"core", "ports", "identity", "settings"},
     "chains_file": {"core"},
+    "events": {"core", "ports", "identity", "settings"},
     "relay": {"core", "ports", "store", "storage"},
     "web": {"core", "ports", "relay", "storage", "chains_file", "settings", "app"},
     "work": {"core", "relay", "chains_file", "app"},
-    "app": {"core", "ports", "relay", "services", "store", "storage", "identity", "settings", "chains_file"},
+    "app": {
+        "core",
+        "events",
+        "ports",
+        "relay",
+        "services",
+        "store",
+        "storage",
+        "identity",
+        "settings",
+        "chains_file",
+    },
     "function_app": {"app", "web", "work"},
 }
 PURE = {"os", "io", "socket", "logging", "random", "secrets", "time", "threading", "requests", "azure"}

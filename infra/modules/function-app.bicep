@@ -27,6 +27,9 @@ param deploymentContainer string
 @description('The Application Insights component.')
 param insightsName string
 
+@description('Where events are posted to.')
+param topicEndpoint string
+
 @description('App settings on top of Baton\'s own.')
 param appSettings object
 
@@ -61,6 +64,7 @@ var ownSettings = {
   PYTHON_THREADPOOL_THREAD_COUNT: string(httpConcurrency)
   MANAGED_IDENTITY_CLIENT_ID: identityClientId
   CHAINS_FILE: 'chains.yaml'
+  EVENT_GRID_TOPIC_ENDPOINT: topicEndpoint
 }
 var allSettings = union(appSettings, ownSettings)
 var warmHttp = {

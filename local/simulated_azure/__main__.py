@@ -22,7 +22,8 @@ def main() -> None:
     azure = sample_azure(lambda: datetime.now(UTC), speed=arguments.speed)
     with Server(azure, port=arguments.port) as server:
         print(f"The simulated Azure is at {server.url} (its state: {server.url}/_simulation). Settings for Baton:")
-        for name, value in {**server.settings(), "SUBSCRIPTION_ID": SUBSCRIPTION}.items():
+        settings = {**server.settings(), **server.topic_settings(), "SUBSCRIPTION_ID": SUBSCRIPTION}
+        for name, value in settings.items():
             print(f"  {name}={value}", flush=True)
         asked.wait()
 

@@ -18,7 +18,8 @@ PREFIX = "/_simulation"
 def controlled(azure: SimulatedAzure, request: Request) -> Response | None:
     """The answer to a control call; None for any other path.
 
-    `GET /_simulation` tells all runs, refreshes, Fabric jobs and how often each operation was called.
+    `GET /_simulation` tells all runs, refreshes, Fabric jobs, the events that the topic has taken, and how often
+    each operation was called.
     `POST /_simulation/faults` switches a fault on (its fields as JSON); `DELETE` switches all off.
     `POST /_simulation/refreshes` (`workspace`, `dataset`) has somebody else refresh a model.
     `POST /_simulation/subscriptions` (`name`, `endpoint`, `schema`, ...) makes an event subscription, after its
@@ -106,4 +107,5 @@ def _state(azure: SimulatedAzure) -> dict[str, Any]:
         for item in workspace.items.values()
         for instance in item.instances
     ]
-    return {"runs": runs, "refreshes": refreshes, "jobs": jobs, "calls": dict(azure.calls)}
+    told = {"runs": runs, "refreshes": refreshes, "jobs": jobs, "calls": dict(azure.calls)}
+    return {**told, "events": azure.event_grid.events}

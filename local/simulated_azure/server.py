@@ -10,6 +10,7 @@ from types import TracebackType
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from local.simulated_azure.control import controlled
+from local.simulated_azure.event_grid_topic import PATH as TOPIC_PATH
 from local.simulated_azure.identity import IDENTITY_HEADER
 from local.simulated_azure.messages import LostError, Request, Response
 from local.simulated_azure.synapse import PATH_PREFIX as SYNAPSE_PREFIX
@@ -51,6 +52,10 @@ class Server:
             "FABRIC_ENDPOINT": self.url,
             "ALLOW_LOOPBACK_HTTP": "true",
         }
+
+    def topic_settings(self) -> dict[str, str]:
+        """The app settings that have Baton send its events to the simulated topic."""
+        return {"EVENT_GRID_TOPIC_ENDPOINT": f"{self.url}{TOPIC_PATH}"}
 
     def close(self) -> None:
         """Stops listening, and delivering events."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from local.simulated_azure.data_factory import DataFactory
 from local.simulated_azure.event_delivery import EventDelivery
+from local.simulated_azure.event_grid_topic import EventGridTopic
 from local.simulated_azure.fabric import Fabric
 from local.simulated_azure.fabric_items import in_flat_envelope
 from local.simulated_azure.faults import Faults
@@ -26,6 +27,7 @@ RESOURCE_MANAGER = "https://management.azure.com"
 POWER_BI = "https://analysis.windows.net/powerbi/api"
 SYNAPSE = "https://dev.azuresynapse.net"
 FABRIC = "https://api.fabric.microsoft.com"
+EVENT_GRID = "https://eventgrid.azure.net"
 
 Observer = Callable[[Request, Response | None], None]  # None: the connection ended without an answer
 
@@ -46,6 +48,7 @@ class SimulatedAzure:
         self.synapse = Synapse(clock, self._fresh_id, self.faults)
         self.fabric = Fabric(clock, self._fresh_id, self.faults)
         self.events = EventDelivery(clock=clock, chance=random)
+        self.event_grid = EventGridTopic(clock)
         self.group_users = GroupUsers()
         self.role_assignments = RoleAssignments()
         self.calls: Counter[str] = Counter()
@@ -84,6 +87,7 @@ class SimulatedAzure:
             (self.data_factory, RESOURCE_MANAGER),
             (self.power_bi, POWER_BI),
             (self.fabric, FABRIC),
+            (self.event_grid, EVENT_GRID),
         ):
             found = service.handle(request)
             if found is not None:

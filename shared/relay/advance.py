@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from shared.core.alerts import type_of
 from shared.core.apply import apply
 from shared.core.decide import StartJob, decide
 from shared.core.errors import BatonError
 from shared.core.facts import Fact, SlotGranted, Started
 from shared.core.pace import KEPT_DURATIONS
 from shared.core.run import Run, RunStatus, Step, StepStatus
+from shared.relay.alerts import alerts_due, point_at_alerts, publish_soon
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.perform import perform
 from shared.relay.world import World, say
@@ -33,7 +35,7 @@ def advance(world: World, run_id: str, *facts: Fact) -> Run | None:
     """
     held = world.runs.load(run_id)
     if held is not None and held.run.status is not RunStatus.RUNNING:
-        _close(world, held.run, ())
+        _close_again(world, held.run)
     for _ in range(MOST_ROUNDS):
         if held is None:
             return None
@@ -71,6 +73,9 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
         _point_at(world, _promoted(before, slots))
     if urgent and world.now() > run.created_at + timedelta(seconds=world.patience.revive_seconds / 2):
         world.runs.point(run.id, world.now() + timedelta(seconds=world.patience.lease_seconds), run.created_at)
+    alerting = world.alerts is not None and any(type_of(change) for change in run.unsaved)
+    if alerting and not ended:
+        point_at_alerts(world, run.id)
     saved = world.runs.save(held, run, slots)
     if saved is None:
         return None
@@ -79,6 +84,8 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
     _follow_up(world, held.run, saved.run)
     if ended:
         _close(world, saved.run, _promoted(before, slots))
+    elif alerting:
+        publish_soon(world, run.id)
     return saved
 
 
@@ -121,7 +128,17 @@ def _close(world: World, run: Run, promoted: tuple[str, ...]) -> None:
         promoted = world.runs.slots(run.chain).holders
     for next_run in promoted:
         world.queue.send(to_body(AdvanceMessage(next_run)))
-    world.runs.close(run)
+    if world.alerts is None:
+        world.runs.close(run)
+        return
+    world.runs.close(run, alerts_due(world, run.id))
+    publish_soon(world, run.id)
+
+
+def _close_again(world: World, run: Run) -> None:
+    """With events to send, closing twice would send them twice: only what was not followed up is."""
+    if world.alerts is None or world.runs.is_open(run.id):
+        _close(world, run, ())
 
 
 def _disown(world: World, run: Run, facts: tuple[Fact, ...]) -> None:

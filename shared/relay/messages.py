@@ -29,23 +29,37 @@ class WatchMessage:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class PublishMessage:
+    """Send the unsent events of these runs; of none: those that belong to no run."""
+
+    run_ids: tuple[str, ...] = ()
+
+
+Message = AdvanceMessage | WatchMessage | PublishMessage
+
+
 class BadMessageError(Exception):
     """The body is no work message: it was not written by Baton, or by one of another version."""
 
 
-def to_body(message: AdvanceMessage | WatchMessage) -> str:
+def to_body(message: Message) -> str:
+    if isinstance(message, PublishMessage):
+        return json.dumps({"kind": "publish", "runs": message.run_ids})
     if isinstance(message, WatchMessage):
         return json.dumps({"kind": "watch", "place": message.place, "token": message.token})
     seen = {"seen": encode(Observed, message.seen)} if message.seen else {}
     return json.dumps({"kind": "advance", "run": message.run_id, **seen})
 
 
-def from_body(body: str) -> AdvanceMessage | WatchMessage:
+def from_body(body: str) -> Message:
     """Raises BadMessageError."""
     try:
         told = json.loads(body)
         if told["kind"] == "watch":
             return WatchMessage(str(told["place"]), str(told["token"]))
+        if told["kind"] == "publish":
+            return PublishMessage(tuple(str(run_id) for run_id in told["runs"]))
         if told["kind"] == "advance":
             return AdvanceMessage(str(told["run"]), decode(Observed, told["seen"]) if "seen" in told else None)
     except (ValueError, KeyError, TypeError) as error:

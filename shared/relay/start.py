@@ -14,6 +14,7 @@ from shared.core.ids import run_id
 from shared.core.run import Run, Trigger, new_run
 from shared.core.values import value_problem
 from shared.relay.advance import advance
+from shared.relay.alerts import publish_soon
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.world import World, say
 from shared.storage.base import StorageError
@@ -104,6 +105,7 @@ def _there(world: World, run_id: str) -> Run:
 def _set_going(world: World, run: Run, *, inline: bool) -> Run:
     """The run is accepted, whatever happens now: what storage keeps from being done here, the timer has done."""
     try:
+        publish_soon(world, run.id)
         if inline:
             return advance(world, run.id) or run
         world.queue.send(to_body(AdvanceMessage(run.id)))
@@ -131,7 +133,8 @@ def _created(world: World, chain: Chain, make: MakeRun, cause: str | None) -> Ru
     """The new run, or the id of the one that the cause has already."""
     new_id = run_id(chain.name, world.now(), world.random_bits())
     now = world.now()
-    world.runs.announce(new_id, now + timedelta(seconds=world.patience.revive_seconds), now)
+    due_at = now + timedelta(seconds=world.patience.revive_seconds)
+    world.runs.announce(new_id, due_at, now, alerting=world.alerts is not None)
     for _ in range(MOST_RACES):
         slots = _slots(world, chain, new_id)
         queued = slots is not None and new_id not in slots.holders
@@ -142,9 +145,9 @@ def _created(world: World, chain: Chain, make: MakeRun, cause: str | None) -> Ru
             return held.run
         known = world.runs.run_of(chain.name, cause) if cause else None
         if known is not None:
-            world.runs.withdraw(new_id)
+            world.runs.withdraw(new_id, alerting=world.alerts is not None)
             return known
-    world.runs.withdraw(new_id)
+    world.runs.withdraw(new_id, alerting=world.alerts is not None)
     raise TooManyWaitingError(f"Chain {chain.name!r} is being started too often at once; try again.")
 
 
@@ -156,10 +159,10 @@ def _slots(world: World, chain: Chain, new_id: str) -> Slots | None:
     after = before.entered(new_id, chain.max_running)
     if new_id in after.waiting:
         if chain.overlap == "skip":
-            world.runs.withdraw(new_id)
+            world.runs.withdraw(new_id, alerting=world.alerts is not None)
             raise AlreadyRunningError(chain.name, before.holders)
         if len(after.waiting) > MOST_WAITING:
-            world.runs.withdraw(new_id)
+            world.runs.withdraw(new_id, alerting=world.alerts is not None)
             raise TooManyWaitingError(
                 f"{MOST_WAITING} runs of chain {chain.name!r} wait already; try again later."
             )

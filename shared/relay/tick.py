@@ -12,6 +12,8 @@ from shared.core.decide import next_due
 from shared.core.definition import Chain
 from shared.core.due import due_times
 from shared.core.run import Run, RunStatus, Trigger
+from shared.relay.alerts import tend_alerts
+from shared.relay.connections import tend_connections
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.start import BusyError, start
 from shared.relay.watching import tend_watch
@@ -34,7 +36,11 @@ def tick(world: World, chains: Sequence[Chain] | None) -> None:
     overdue = _overdue(world)
     for first in range(0, len(overdue), MAX_BATCH_ROWS):
         _revive(world, overdue[first : first + MAX_BATCH_ROWS])
-    _each("watch", world.places.watches(), lambda held: tend_watch(world, held))
+    watches = list(world.places.watches())
+    _each("watch", watches, lambda held: tend_watch(world, held))
+    if world.alerts is not None:
+        _each("connections", (watches,), lambda held: tend_connections(world, held))
+        _each("alerts", (world,), tend_alerts)
 
 
 def _keep_schedules(world: World, scheduled: Mapping[str, Chain]) -> None:
@@ -112,7 +118,7 @@ def _revived(world: World, pointer: Pointer) -> tuple[Pointer, ...]:
         if now < pointer.since + NEVER_CREATED:
             return (replace(pointer, due_at=now + margin),)
         if world.runs.bury(pointer.run_id):
-            world.runs.withdraw(pointer.run_id)
+            world.runs.withdraw(pointer.run_id, alerting=world.alerts is not None)
         return ()
     due = next_due(held.run, world.patience)
     if _needs_somebody(world, held.run, due, now):

@@ -48,7 +48,7 @@ def look(world: World, key: str, token: str) -> None:
     told = _tell(world, key, jobs, seen, wide=since is None)
     looked_at = held.watch.looked_at if told.failed or told.more else now  # what was not told is asked for again
     watch = replace(held.watch, looked_at=looked_at, looks=held.watch.looks + 1, jobs=len(jobs))
-    watch = replace(watch, failures=0, error=None, not_before=None)
+    watch = replace(watch, failures=0, refusals=0, failing_since=None, error=None, not_before=None)
     pause = seconds_to_next_look([_waiting(job, now) for job in told.left]) if told.left else SHORTEST_SECONDS
     pause = SHORTEST_SECONDS if told.more else max(pause, crowd_seconds(len(jobs)))
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
@@ -186,7 +186,14 @@ def _look_failed(world: World, held: HeldWatch, error: RefusedError | TryLaterEr
     say("look_failed", level=logging.WARNING, place=held.key, code=error.code, why=error.message, again_in=pause)
     text = f"{error.code}: {error.message}"
     not_before = now + timedelta(seconds=wished) if wished else None
-    watch = replace(held.watch, failures=held.watch.failures + 1, error=text, not_before=not_before)
+    watch = replace(
+        held.watch,
+        failures=held.watch.failures + 1,
+        refusals=held.watch.refusals + 1 if isinstance(error, RefusedError) else 0,
+        failing_since=held.watch.failing_since or now,
+        error=text,
+        not_before=not_before,
+    )
     _schedule(world, held, replace(watch, next_look_at=now + timedelta(seconds=pause)))
 
 
@@ -206,6 +213,8 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
             looks=watch.looks,
             jobs=watch.jobs,
             failures=watch.failures,
+            refusals=watch.refusals,
+            failing_since=watch.failing_since,
             error=watch.error,
             not_before=watch.not_before,
         )

@@ -8,14 +8,25 @@ from datetime import datetime
 
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
-from shared.ports import Clock, RandomBits, Sender, Service, Services
+from shared.ports import AlertSink, Clock, RandomBits, Sender, Service, Services
+from shared.store.alerts import AlertMarks
 from shared.store.events import EventStore
+from shared.store.outbox import Outbox
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
 
 log = logging.getLogger("baton")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """What it takes to tell the world outside."""
+
+    sink: AlertSink
+    marks: AlertMarks
+    outbox: Outbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +43,7 @@ class World:
     clock: Clock
     random_bits: RandomBits
     patience: Patience
+    alerts: Alerts | None = None  # None: there is no topic, and nothing of it costs anything
 
     def now(self) -> datetime:
         return self.clock()

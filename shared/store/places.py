@@ -32,6 +32,8 @@ class Watch:
     looks: int = 0
     jobs: int = 0  # under way when it was looked at
     failures: int = 0
+    refusals: int = 0  # of those failures, the last ones in a row that were a definite no
+    failing_since: datetime | None = None
     error: str | None = None
     not_before: datetime | None = None
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from shared.core.ids import chain_of, newest_first
 from shared.core.run import Run, RunStatus, Transition
 from shared.storage.base import MAX_BATCH_ROWS, Delete, Insert, Replace, Row, Table, Upsert, Write
+from shared.store.alerts import INDEX, Due, pointing_row
 from shared.store.codec import decode, encode, key_of
 
-INDEX = "index"
 _UNSAVED = frozenset({"unsaved"})
 _VOID = "void"  # stands where a run can never come to be any more
 
@@ -84,18 +84,23 @@ class RunStore:
         row = self._table.get(_partition(chain), _cause_key(cause))
         return None if row is None else str(json.loads(row.data)["run"])
 
-    def announce(self, run_id: str, due_at: datetime, now: datetime) -> None:
-        """Points at a run that is about to be created, so that whatever happens it cannot be forgotten."""
+    def announce(self, run_id: str, due_at: datetime, now: datetime, *, alerting: bool = False) -> None:
+        """Points at a run that is about to be created, so that whatever happens it cannot be forgotten.
+
+        `alerting`: nor the event that it will be.
+        """
         summary = json.dumps({"run": run_id, "status": RunStatus.RUNNING})
         rows = [
             Upsert(_pointer_row(run_id, due_at, now)),
             Upsert(Row(INDEX, _run_key(run_id), summary)),
+            *([Upsert(pointing_row(Due(run_id, due_at, now)))] if alerting else []),
         ]
         self._table.write(rows)
 
-    def withdraw(self, run_id: str) -> None:
+    def withdraw(self, run_id: str, *, alerting: bool = False) -> None:
         """Takes back an announcement of a run that was not created."""
-        self._table.write([Delete(INDEX, f"a.{run_id}"), Delete(INDEX, _run_key(run_id))])
+        keys = [f"a.{run_id}", _run_key(run_id), *([f"o.{run_id}"] if alerting else [])]
+        self._table.write([Delete(INDEX, key) for key in keys])
 
     def create(self, run: Run, cause: str, slots: Slots | None) -> Held | None:
         """The saved run; None when the cause has a run already, or the slots have changed meanwhile."""
@@ -124,11 +129,16 @@ class RunStore:
         stored = json.loads(row.data)
         return Slots(tuple(stored["holders"]), tuple(stored["waiting"]), row.etag)
 
-    def close(self, run: Run) -> None:
-        """Notes a finished run in the index, and stops pointing at it."""
+    def close(self, run: Run, unsent: Due | None = None) -> None:
+        """Notes a finished run in the index, and stops pointing at it. `unsent`: points at its events instead."""
         summary = json.dumps({"run": run.id, "status": run.status})
         row = Row(INDEX, _run_key(run.id), summary)
-        self._table.write([Upsert(row), Delete(INDEX, f"a.{run.id}")])
+        alerts = [] if unsent is None else [Upsert(pointing_row(unsent))]
+        self._table.write([Upsert(row), *alerts, Delete(INDEX, f"a.{run.id}")])
+
+    def is_open(self, run_id: str) -> bool:
+        """Whether it is still pointed at: its last transition, if it has ended, may not have been followed up."""
+        return self._table.get(INDEX, f"a.{run_id}") is not None
 
     def point(self, run_id: str, due_at: datetime, since: datetime) -> None:
         """Has the timer look at a run under way once `due_at` has passed."""
@@ -186,12 +196,12 @@ class RunStore:
                 found.append(run)
         return RunPage(tuple(found), page.next_key)
 
-    def transitions(self, run_id: str) -> Sequence[Transition]:
-        """All state changes of a run, in order."""
+    def transitions(self, run_id: str, after: int = 0) -> Sequence[Transition]:
+        """All state changes of a run, in order; those with a higher number than `after`."""
         chain = chain_of(run_id)
         if chain is None:
             return ()
-        start = _transition_key(run_id, 0)
+        start = _transition_key(run_id, after + 1)
         rows = scan_all(self._table, _partition(chain), start, _transition_key(run_id, 999_999))
         return [decode(Transition, row.data) for row in rows]
 

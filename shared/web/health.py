@@ -13,6 +13,7 @@ from shared.core.errors import BatonError
 from shared.ports import Problem
 from shared.relay.on_event import refused_events
 from shared.relay.trouble import troubles
+from shared.web.alerts import alerts_view
 from shared.web.answer import Answer, json_answer
 
 MOST_AT_ONCE = 8
@@ -34,8 +35,15 @@ def health(baton: Baton) -> Answer:
     told = [_view(checked, failing_looks.get(checked.connection.name, ())) for checked in check_all(baton)]
     messages = _messages(baton)
     events = _events(baton)
-    well = all(item["status"] == "ok" for item in (*told, messages, events))
-    body = {"status": "ok" if well else "failing", "connections": told, "messages": messages, "events": events}
+    alerts = alerts_view(baton.world)
+    well = all(item["status"] == "ok" for item in (*told, messages, events, alerts))
+    body = {
+        "status": "ok" if well else "failing",
+        "connections": told,
+        "messages": messages,
+        "events": events,
+        "alerts": alerts,
+    }
     return json_answer(200 if well else 503, body)
 
 

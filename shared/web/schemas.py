@@ -204,11 +204,19 @@ def _of_health() -> dict[str, Schema]:
         "last_unmatched_type": nullable(text()),
         "problems": listed(record(problem), description="Events of the last day that could start no run."),
     }
+    alerts: dict[str, Schema] = {
+        "status": status,
+        "configured": {"type": "boolean", "description": "Whether there is a topic that events are sent to."},
+        "waiting": {"type": "integer", "minimum": 0, "description": "Runs and subjects with events not yet sent."},
+        "waiting_since": nullable(ref("Time")),
+        "problems": listed(record(problem)),
+    }
     whole: dict[str, Schema] = {
         "status": status,
         "connections": listed(record(connection)),
         "messages": record(messages),
         "events": record(events),
+        "alerts": record(alerts),
     }
     return {"Health": record(whole)}
 

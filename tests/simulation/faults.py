@@ -29,6 +29,7 @@ OTHERS = (
     "data_factory.query_activities",
     "power_bi.cancel_refresh",
     "power_bi.cancel_transaction",
+    "event_grid.publish",
 )
 HIDDEN_SECONDS = 90  # less than the grace period, which is the promise
 

@@ -28,6 +28,8 @@ def _at_the_end(simulation: Simulation) -> Iterator[str]:
     yield from _history(simulation, runs)
     yield from _jobs(simulation)
     yield from _truth(simulation, runs)
+    if simulation.subscriber is not None:
+        yield from simulation.subscriber.missed(simulation.table, runs)
     for run in runs:
         if run.id in simulation.people.cancelled and run.cancel_requested_at is None:
             yield f"{run.id} was to be cancelled, and does not know it"

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from shared.core.alerts import Alert
 from shared.core.errors import TryLaterError, UnclearError
 from shared.core.run import Job, Run
 from shared.core.timing import Patience
-from shared.ports import Order, Service, WatchedJob
-from shared.relay.world import World
+from shared.ports import AlertSink, Order, Service, WatchedJob
+from shared.relay.world import Alerts, World
 from shared.storage.base import Delete, Replace, Upsert, Write
+from shared.store.alerts import AlertMarks, Due, Unsent
 from shared.store.places import PlaceStore
 from shared.store.runs import Held, Pointer, RunStore, Slots
 from shared.store.schedules import Progress, ScheduleStore
@@ -171,6 +173,55 @@ def forget_events(simulation: Simulation) -> None:
     _in_every_world(simulation, lambda world: replace(world, runs=Forgetful(world.runs._table)))
 
 
+def mark_before_the_send(simulation: Simulation) -> None:
+    """Takes events for sent as soon as it has read them."""
+
+    class Eager(AlertMarks):
+        def of(self, run_id: str) -> Unsent | None:
+            unsent = super().of(run_id)
+            if unsent is not None:
+                self.forget(unsent)
+            return unsent
+
+    _alerts(simulation, lambda alerts: replace(alerts, marks=Eager(alerts.marks._table)))
+
+
+def leave_the_last_event_to_its_message(simulation: Simulation) -> None:
+    """Closes a run without a pointer at what has not been sent."""
+
+    class Hasty(RunStore):
+        def close(self, run: Run, unsent: Due | None = None) -> None:
+            super().close(run)
+
+    _in_every_world(simulation, lambda world: replace(world, runs=Hasty(world.runs._table)))
+
+
+def forget_unsent_events(simulation: Simulation) -> None:
+    """Never looks again for events whose message was lost, or which the topic refused."""
+
+    class Forgetful(AlertMarks):
+        def all(self) -> Iterator[Due]:
+            return iter(())
+
+    _alerts(simulation, lambda alerts: replace(alerts, marks=Forgetful(alerts.marks._table)))
+
+
+def newest_event_first(simulation: Simulation) -> None:
+    """Sends the events of a run in the wrong order."""
+
+    @dataclass(frozen=True)
+    class Backwards:
+        inner: AlertSink
+
+        def send(self, alerts: Sequence[Alert]) -> None:
+            self.inner.send(alerts[::-1])
+
+        def rests(self) -> bool:
+            return self.inner.rests()
+
+    _alerts(simulation, lambda alerts: replace(alerts, sink=Backwards(alerts.sink)))
+
+
 PLANTS = (
     drop_the_intent,
     retry_a_start,
@@ -184,6 +235,10 @@ PLANTS = (
     schedules_begin_anew,
     lose_a_transition,
     forget_events,
+    mark_before_the_send,
+    leave_the_last_event_to_its_message,
+    forget_unsent_events,
+    newest_event_first,
 )
 
 
@@ -198,6 +253,12 @@ class _Wrapped(Overheard):
 def _services(simulation: Simulation, wrap: Callable[[Service], Any]) -> None:
     _in_every_world(
         simulation, lambda world: replace(world, services=lambda connection: wrap(world.services(connection)))
+    )
+
+
+def _alerts(simulation: Simulation, change: Callable[[Alerts], Alerts]) -> None:
+    _in_every_world(
+        simulation, lambda world: replace(world, alerts=change(world.alerts)) if world.alerts else world
     )
 
 

@@ -14,19 +14,23 @@ from azure.core.credentials import AccessToken
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Chain, Credential
 from shared.core.timing import Patience
+from shared.events.topic import Topic
 from shared.identity import Identities, Identity
 from shared.relay.tick import tick
-from shared.relay.world import World
+from shared.relay.world import Alerts, World
 from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.alerts import AlertMarks
 from shared.store.events import EventStore
+from shared.store.outbox import Outbox
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
 from shared.work import MOST_DEQUEUES, on_message
+from tests.simulation.alerts import TOPIC, Subscriber, outage
 from tests.simulation.chains import Maker
 from tests.simulation.clients import STRAIGHT, StraightSession, real_session
 from tests.simulation.events import Events
@@ -40,6 +44,7 @@ from tests.simulation.wire import Wire
 from tests.simulation.witness import Witness
 
 INSTANCES = 3
+SEEDS_TO_A_TOPIC = 3  # of so many seeds one has a topic
 LAST_SECOND = 4 * 86_400.0
 MOST_EFFECTS = 50_000  # a hundred times what a seed takes
 PEACE_SECONDS = 130.0  # in which schedules still fire
@@ -88,6 +93,7 @@ class Simulation:
         self.calendar = Calendar(ScheduleStore(self.table), chains)
         self.bad_until = chance.choice([60.0, 120.0, 200.0, 300.0, 900.0])
         self.severity = chance.choice([0.0, 0.5, 1.0, 1.0, 2.0, 4.0])
+        self.subscriber = Subscriber(self.azure) if seed % SEEDS_TO_A_TOPIC == 0 else None
         self.poison: list[str] = []
         self.errors: list[BaseException] = []
         self._bits = random.Random(seed + 2)
@@ -114,6 +120,8 @@ class Simulation:
         self.scheduler.run_until(self.bad_until, self._is_broken)
         self.scheduler.weather = Weather(switch=0.05)
         self.azure.faults.on.clear()
+        if self.subscriber is not None:
+            outage(self.azure, self.scheduler, self.luck)
         self.scheduler.note("the faults stop")
         self.scheduler.run_until(self.bad_until + PEACE_SECONDS, self._is_broken)
         self.calendar.deploying([], self.scheduler.now())
@@ -158,6 +166,8 @@ class Simulation:
 
         table = FaultyTable(self.table, self.scheduler, self.bad, self.witness.saved)
         reach = Reach(settings=SETTINGS, identities=SimulatedIdentities(SETTINGS), session=session, clock=clock)
+        topic = Topic(TOPIC, SETTINGS, reach.identities, session, clock)
+        alerts = Alerts(sink=topic, marks=AlertMarks(table), outbox=Outbox(table))
         return World(
             runs=RunStore(table),
             places=PlaceStore(table),
@@ -169,6 +179,7 @@ class Simulation:
             clock=clock,
             random_bits=partial(self._bits.getrandbits, 64),
             patience=Patience(),
+            alerts=alerts if self.subscriber is not None else None,
         )
 
     def _minute(self) -> None:
@@ -180,6 +191,7 @@ class Simulation:
             and not self.people.waiting
             and not self.events.waiting
             and not list(RunStore(self.table).pointers())
+            and not (self.subscriber and self.subscriber.waits_for(self.table))
         ):
             self._quiet_at = self.scheduler.seconds + 150  # idle watches are dropped meanwhile
         if not self.luck.strikes("a tick is missed", self.bad(0.1)):

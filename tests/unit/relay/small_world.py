@@ -14,11 +14,8 @@ from shared.core.facts import Observation, Verdict
 from shared.core.run import Job, Run, Trigger
 from shared.core.timing import Patience
 from shared.ports import History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
-from shared.relay.advance import advance
-from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
 from shared.relay.start import start
 from shared.relay.tick import tick
-from shared.relay.watch import look
 from shared.relay.world import World
 from shared.storage.sqlite import SqliteStorage
 from shared.store.events import EventStore
@@ -26,6 +23,7 @@ from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.work import on_message
 
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 CONNECTION = Connection(name="adf", type="data_factory", subscription="s", resource_group="g", factory="f")
@@ -159,11 +157,7 @@ class SmallWorld:
                 self.queue.delete(message)
 
     def handle(self, body: str) -> None:
-        match from_body(body):
-            case WatchMessage(place, token):
-                look(self.world, place, token)
-            case AdvanceMessage(run_id, seen):
-                advance(self.world, run_id, *([seen] if seen else []))
+        on_message(self.world, body)
 
     def lose_messages(self) -> int:
         """Everything that was on its way is gone."""
