@@ -70,6 +70,7 @@ def build(
     from shared.services.reach import Reach
     from shared.services.registry import Registry
     from shared.store.alerts import AlertMarks
+    from shared.store.deadlines import DeadlineStore
     from shared.store.events import EventStore
     from shared.store.outbox import Outbox
     from shared.store.places import PlaceStore
@@ -91,6 +92,7 @@ def build(
         runs=RunStore(table),
         places=PlaceStore(table),
         schedules=ScheduleStore(table),
+        deadlines=DeadlineStore(table),
         troubles=TroubleStore(table),
         events=EventStore(table),
         queue=storage.queue(QUEUE),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.chains_file.fabric import check_fabric_step
 from shared.chains_file.mistakes import Mistakes, Path, nearest
@@ -14,6 +14,9 @@ from shared.chains_file.power_bi import check_power_bi_step, check_refresh
 from shared.chains_file.shape import ChainHeadShape, ScheduleShape, StepShape
 from shared.core.templates import check as check_template
 from shared.core.values import value_problem
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 UNKNOWN = "?"  # stands for a connection that has been reported already
@@ -43,14 +46,8 @@ def clock_text(text: str) -> str:
 
 def check_schedule(path: Path, schedule: ScheduleShape, head: ChainHeadShape, mistakes: Mistakes) -> None:
     """Cron, zone, and that nobody is needed to say a parameter."""
-    from zoneinfo import ZoneInfo
-
-    if schedule.time_zone not in _zones():
-        mistakes.add((*path, "time_zone"), f"no time zone {schedule.time_zone!r}{_near_zone(schedule.time_zone)}")
-        zone = ZoneInfo("UTC")
-    else:
-        zone = ZoneInfo(schedule.time_zone)
-    problem = _cron_problem(schedule.cron, zone)
+    zone = zone_of(path, schedule.time_zone, mistakes)
+    problem = cron_problem(schedule.cron, zone)
     if problem:
         mistakes.add((*path, "cron"), problem)
     for name, parameter in head.parameters.items():
@@ -61,7 +58,17 @@ def check_schedule(path: Path, schedule: ScheduleShape, head: ChainHeadShape, mi
             )
 
 
-def _cron_problem(cron: str, zone: Any) -> str | None:
+def zone_of(path: Path, name: str, mistakes: Mistakes) -> ZoneInfo:
+    """The time zone; UTC in place of one that there is not, which is a mistake."""
+    from zoneinfo import ZoneInfo
+
+    if name in _zones():
+        return ZoneInfo(name)
+    mistakes.add((*path, "time_zone"), f"no time zone {name!r}{_near_zone(name)}")
+    return ZoneInfo("UTC")
+
+
+def cron_problem(cron: str, zone: Any) -> str | None:
     from cronsim import CronSim, CronSimError
 
     fields = cron.split()

@@ -21,6 +21,7 @@ from shared.chains_file.checks import (
     duration_seconds,
 )
 from shared.chains_file.credentials import credential_of
+from shared.chains_file.deadlines import check_deadline, deadline_of
 from shared.chains_file.events import check_events, patterns_of
 from shared.chains_file.mistakes import ChainsFileError, Mistake, Mistakes, Path, in_words, nearest
 from shared.chains_file.source import load, with_settings
@@ -152,6 +153,7 @@ class _File:
         return Chain(
             name=name,
             description=head.description,
+            deadline=None if head.deadline is None else deadline_of(head.deadline),
             schedule=None if schedule is None else Schedule(cron=schedule.cron, time_zone=schedule.time_zone),
             events=patterns_of(head.events),
             max_running=head.max_running,
@@ -174,6 +176,8 @@ class _File:
         check_events((*path, "events"), head.events, head.parameters, self._mistakes)
         if head.schedule is not None:
             check_schedule((*path, "schedule"), head.schedule, head, self._mistakes)
+        if head.deadline is not None:
+            check_deadline((*path, "deadline"), head.deadline, self._mistakes)
 
     def _steps(self, path: Path, raw: Any) -> dict[str, shape.StepShape]:
         inner = (*path, "steps")

@@ -112,6 +112,19 @@ class EventPattern:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """By when a run has to have succeeded: a local time (HH:MM) on some days (as in cron) in an IANA time zone.
+
+    `window_seconds`: for how far back a run counts; None: since the same local time one day before.
+    """
+
+    by: str
+    time_zone: str = "UTC"
+    days: str = "*"
+    window_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """What whoever starts a run may say. Without a default it must be said."""
 
@@ -128,6 +141,7 @@ class Chain:
     description: str | None = None
     schedule: Schedule | None = None
     events: tuple[EventPattern, ...] = ()
+    deadline: Deadline | None = None
     max_running: int | None = None  # None: no limit
     overlap: Overlap = "wait"
     parameters: Mapping[str, Parameter] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from shared.core.due import due_times
 from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.alerts import tend_alerts
 from shared.relay.connections import tend_connections
+from shared.relay.deadlines import keep_deadlines
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.start import BusyError, start
 from shared.relay.watching import tend_watch
@@ -33,6 +34,8 @@ def tick(world: World, chains: Sequence[Chain] | None) -> None:
     """One look at the clock, at the runs under way and at the watches. None: what is declared is not known."""
     if chains is not None:
         _keep_schedules(world, {chain.name: chain for chain in chains if chain.schedule is not None})
+        dated = {chain.name: chain for chain in chains if chain.deadline is not None}
+        _each("deadline", keep_deadlines(world, dated), lambda act: act())
     overdue = _overdue(world)
     for first in range(0, len(overdue), MAX_BATCH_ROWS):
         _revive(world, overdue[first : first + MAX_BATCH_ROWS])

@@ -10,6 +10,7 @@ from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
 from shared.ports import AlertSink, Clock, RandomBits, Sender, Service, Services
 from shared.store.alerts import AlertMarks
+from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
 from shared.store.outbox import Outbox
 from shared.store.places import PlaceStore
@@ -36,6 +37,7 @@ class World:
     runs: RunStore
     places: PlaceStore
     schedules: ScheduleStore
+    deadlines: DeadlineStore
     troubles: TroubleStore
     events: EventStore
     queue: Sender

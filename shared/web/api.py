@@ -116,10 +116,13 @@ def cancel_run(baton: Baton, run_id: str) -> Answer:
 def list_chains(baton: Baton) -> Answer:
     """`GET /api/chains`."""
     now = baton.world.now()
+    declared = baton.chains_file.chains.values()
+    standings = baton.world.deadlines.standings() if any(chain.deadline for chain in declared) else {}
     chains = []
-    for chain in baton.chains_file.chains.values():
+    for chain in declared:
         newest = baton.world.runs.newest_of(chain.name, status=None, limit=1, cursor=None).runs
-        chains.append(chain_view(chain, newest[0] if newest else None, now))
+        held = standings.get(chain.name)
+        chains.append(chain_view(chain, newest[0] if newest else None, now, held.standing.late if held else None))
     return json_answer(200, {"chains": chains})
 
 

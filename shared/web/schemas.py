@@ -146,10 +146,18 @@ def _of_chains() -> dict[str, Schema]:
         "subject": nullable(text()),
         "data": {"type": "object", "description": "By field of the event's data."},
     }
+    deadline = {
+        "by": text(),
+        "time_zone": text(),
+        "days": text(),
+        "next_at": nullable(ref("Time")),
+        "late_since": nullable(ref("Time")),
+    }
     chain = {
         "name": ref("ChainName"),
         "description": nullable(text()),
         "schedule": nullable(record({"cron": text(), "time_zone": text()})),
+        "deadline": nullable(record(deadline)),
         "next_times": listed(ref("Time"), description="When its schedule fires next. Empty without one."),
         "events": listed(record(pattern), description="Events that start a run; `*` is any text."),
         "max_running": nullable({"type": "integer", "minimum": 1}),

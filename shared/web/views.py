@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.core.definition import Chain
+from shared.core.deadlines import Late, next_window
+from shared.core.definition import Chain, Deadline
 from shared.core.due import next_times
 from shared.core.events import Event
 from shared.core.run import Error, Run, Step, Trigger
@@ -33,7 +34,7 @@ def run_view(run: Run, trouble: Trouble | None = None) -> dict[str, Any]:
     }
 
 
-def chain_view(chain: Chain, last_run: Run | None, now: datetime) -> dict[str, Any]:
+def chain_view(chain: Chain, last_run: Run | None, now: datetime, late: Late | None = None) -> dict[str, Any]:
     """A declared chain, when it fires next, and how it went last."""
     times = next_times(chain.schedule, now, NEXT_TIMES) if chain.schedule else []
     schedule = chain.schedule and {"cron": chain.schedule.cron, "time_zone": chain.schedule.time_zone}
@@ -51,6 +52,7 @@ def chain_view(chain: Chain, last_run: Run | None, now: datetime) -> dict[str, A
             }
             for pattern in chain.events
         ],
+        "deadline": chain.deadline and _deadline(chain.deadline, late, now),
         "max_running": chain.max_running,
         "overlap": chain.overlap,
         "parameters": {
@@ -62,6 +64,17 @@ def chain_view(chain: Chain, last_run: Run | None, now: datetime) -> dict[str, A
             for step in chain.steps
         ],
         "last_run": last_run and _last_run(last_run),
+    }
+
+
+def _deadline(deadline: Deadline, late: Late | None, now: datetime) -> dict[str, Any]:
+    ahead = next_window(deadline, now)
+    return {
+        "by": deadline.by,
+        "time_zone": deadline.time_zone,
+        "days": deadline.days,
+        "next_at": time_view(ahead.due_at if ahead else None),
+        "late_since": time_view(late.since if late else None),
     }
 
 

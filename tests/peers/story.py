@@ -39,6 +39,7 @@ from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -303,6 +304,7 @@ class Story:
             runs=RunStore(table),
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
+            deadlines=DeadlineStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
             queue=self.post,

@@ -23,6 +23,7 @@ from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
 from shared.store.alerts import AlertMarks
+from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
 from shared.store.outbox import Outbox
 from shared.store.places import PlaceStore
@@ -172,6 +173,7 @@ class Simulation:
             runs=RunStore(table),
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
+            deadlines=DeadlineStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),

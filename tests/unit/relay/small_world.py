@@ -18,6 +18,7 @@ from shared.relay.start import start
 from shared.relay.tick import tick
 from shared.relay.world import World
 from shared.storage.sqlite import SqliteStorage
+from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -122,6 +123,7 @@ class SmallWorld:
             runs=RunStore(table),
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
+            deadlines=DeadlineStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
             queue=self.queue,
