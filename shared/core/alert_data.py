@@ -119,6 +119,39 @@ class ConnectionUnhealthy:
     failed_looks: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunUnderWay:
+    """A run that may still bring a late chain in."""
+
+    run_id: str
+    started_at: datetime
+    left_seconds: float | None
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLate:
+    """A chain's deadline has passed, and no run for a time in its window had succeeded."""
+
+    chain: str
+    due_at: datetime
+    late_since: datetime
+    running: tuple[RunUnderWay, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecovered:
+    """The run that a late chain was waiting for has succeeded."""
+
+    chain: str
+    due_at: datetime
+    late_since: datetime
+    run_id: str
+    finished_at: datetime
+    late_seconds: float
+    link: str
+
+
 def json_ready(value: Any) -> Any:
     """The value as JSON data; times RFC 3339 in UTC with Z, to the millisecond."""
     if isinstance(value, datetime):

@@ -29,6 +29,8 @@ STARTED: Final = "baton.run.started"
 SUCCEEDED: Final = "baton.run.succeeded"
 FAILED: Final = "baton.run.failed"
 CANCELLED: Final = "baton.run.cancelled"
+LATE: Final = "baton.run.late"
+RECOVERED: Final = "baton.run.recovered"
 STEP_FAILED: Final = "baton.step.failed"
 CONNECTION_UNHEALTHY: Final = "baton.connection.unhealthy"
 
@@ -168,4 +170,9 @@ def _seconds(run: Run, change: Transition) -> float:
 
 
 def _link(run: Run) -> str:
-    return f"/api/runs/{run.id}"
+    return link_of(run.id)
+
+
+def link_of(run_id: str) -> str:
+    """Where to read more about a run, below the app's address."""
+    return f"/api/runs/{run_id}"

@@ -34,13 +34,15 @@ class Standing:
     """Where a chain stands with its deadline. All deadlines up to `judged_until` have been judged.
 
     `made_up_by`: the run that made up for the last missed one, and does not count for the next.
-    `absent_since`: from when on no chain of that name has declared a deadline.
+    `told`: how many events there have been of it. `absent_since`: from when on no chain of that name has declared
+    a deadline.
     """
 
     deadline: Deadline
     judged_until: datetime
     late: Late | None = None
     made_up_by: str | None = None
+    told: int = 0
     absent_since: datetime | None = None
 
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from shared.core.alert_data import RunLate, RunRecovered, RunUnderWay, json_ready
+from shared.core.alerts import LATE, RECOVERED, Alert, link_of
 from shared.core.deadlines import Late, Standing, latest_window, meets, missed, usual_left_seconds
 from shared.core.definition import Chain
 from shared.core.run import Run, RunStatus
+from shared.relay.messages import PublishMessage, to_body
 from shared.relay.world import World, say
 from shared.store.deadlines import HeldStanding
 
@@ -20,20 +23,11 @@ FORGOTTEN = timedelta(minutes=15)  # a deadline that was away for longer, and co
 
 
 @dataclass(frozen=True, slots=True)
-class UnderWay:
-    """A run that may still bring it in. `left_seconds`: what it usually still takes; None: nothing is known."""
-
-    run_id: str
-    created_at: datetime
-    left_seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class WentLate:
     """A deadline has passed, and no run had succeeded."""
 
     late: Late
-    under_way: tuple[UnderWay, ...]
+    under_way: tuple[RunUnderWay, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +67,10 @@ def keep_deadline(world: World, chain: Chain, held: HeldStanding | None) -> None
     if standing.deadline != chain.deadline:
         standing = replace(standing, deadline=chain.deadline, judged_until=now)
     standing = replace(standing, absent_since=None)
-    if standing != held.standing and world.deadlines.save(replace(held, standing=standing)):
-        _tell(chain.name, news)
+    if news is not None:
+        standing = replace(standing, told=standing.told + 1)
+    if standing != held.standing:
+        _save(world, replace(held, standing=standing), news)
 
 
 def leave_deadline(world: World, held: HeldStanding) -> None:
@@ -123,18 +119,57 @@ def _runs_since(world: World, chain: str, begins_at: datetime) -> Iterator[Run]:
             return
 
 
-def _under_way(world: World, chain: str, begins_at: datetime) -> tuple[UnderWay, ...]:
+def _under_way(world: World, chain: str, begins_at: datetime) -> tuple[RunUnderWay, ...]:
     running = [run for run in _runs_since(world, chain, begins_at) if run.status is RunStatus.RUNNING]
     usual = {step.name: world.runs.durations(chain, step.name) for run in running[:1] for step in run.steps}
     return tuple(
-        UnderWay(run.id, run.created_at, usual_left_seconds(run, usual, world.now()))
+        RunUnderWay(
+            run_id=run.id,
+            started_at=run.created_at,
+            left_seconds=usual_left_seconds(run, usual, world.now()),
+            link=link_of(run.id),
+        )
         for run in running[:MOST_TOLD]
     )
 
 
-def _tell(chain: str, news: News) -> None:
+def _save(world: World, held: HeldStanding, news: News) -> None:
+    """The standing with its event, which is on its way soon."""
+    alert = None if news is None or world.alerts is None else _alert(held, news, world.now())
+    if not world.deadlines.save(held, alert):
+        return
+    if alert is not None:
+        world.queue.send(to_body(PublishMessage()))
     match news:
         case WentLate(late, under_way):
-            say("run_late", level=logging.WARNING, chain=chain, due=late.due_at, running=len(under_way))
+            say("run_late", level=logging.WARNING, chain=held.chain, due=late.due_at, running=len(under_way))
         case CameIn(late, run):
-            say("run_recovered", chain=chain, due=late.due_at, run=run.id)
+            say("run_recovered", chain=held.chain, due=late.due_at, run=run.id)
+
+
+def _alert(held: HeldStanding, news: WentLate | CameIn, now: datetime) -> Alert:
+    kind = LATE if isinstance(news, WentLate) else RECOVERED
+    return Alert(
+        id=f"{kind}.{held.chain}.{news.late.due_at:%Y%m%dT%H%M%SZ}",
+        type=kind,
+        subject=f"chains/{held.chain}",
+        time=now,
+        sequence=held.standing.told,
+        data=json_ready(_data(held.chain, news, now)),
+    )
+
+
+def _data(chain: str, news: WentLate | CameIn, now: datetime) -> RunLate | RunRecovered:
+    late = news.late
+    if isinstance(news, WentLate):
+        return RunLate(chain=chain, due_at=late.due_at, late_since=late.since, running=news.under_way)
+    finished_at = news.run.finished_at or now
+    return RunRecovered(
+        chain=chain,
+        due_at=late.due_at,
+        late_since=late.since,
+        run_id=news.run.id,
+        finished_at=finished_at,
+        late_seconds=round((finished_at - late.since).total_seconds(), 3),
+        link=link_of(news.run.id),
+    )

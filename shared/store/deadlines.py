@@ -1,15 +1,16 @@
-"""Where each chain stands with its deadline."""
+"""Where each chain stands with its deadline: beside the outbox, so that a change and its event are one batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shared.core.alerts import Alert
 from shared.core.deadlines import Standing
-from shared.storage.base import Insert, Replace, Row, Table, Write
+from shared.storage.base import Table
 from shared.store.codec import decode, encode
-from shared.store.runs import scan_all
+from shared.store.outbox import Outbox
 
-DEADLINES = "deadlines"
+_PREFIX = "deadline."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,16 @@ class DeadlineStore:
     """One row for each chain that has, or had, a deadline."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self._outbox = Outbox(table)
 
     def standings(self) -> dict[str, HeldStanding]:
         """By chain."""
-        rows = scan_all(self._table, DEADLINES, "", "~")
-        return {row.key: HeldStanding(row.key, decode(Standing, row.data), row.etag) for row in rows}
+        rows = self._outbox.states(_PREFIX)
+        names = {key: key.removeprefix(_PREFIX) for key in rows}
+        return {
+            names[key]: HeldStanding(names[key], decode(Standing, row.data), row.etag) for key, row in rows.items()
+        }
 
-    def save(self, held: HeldStanding) -> bool:
-        """False when somebody else was faster."""
-        return self._table.write([write_of(held)]) is not None
-
-
-def write_of(held: HeldStanding) -> Write:
-    row = Row(DEADLINES, held.chain, encode(Standing, held.standing), held.etag)
-    return Replace(row) if held.etag else Insert(row)
+    def save(self, held: HeldStanding, alert: Alert | None = None) -> bool:
+        """With the event of the change, if it is one. False when somebody else was faster."""
+        return self._outbox.save(f"{_PREFIX}{held.chain}", encode(Standing, held.standing), held.etag, alert)
