@@ -27,13 +27,18 @@ def chain_of(id: str) -> str | None:
     return match["chain"] if match and _time(match["time"]) else None
 
 
+def created_at(id: str) -> datetime:
+    """When the run of this id was created, to the millisecond. Raises ValueError when it is no run id."""
+    match = _RUN_ID.fullmatch(id)
+    time = match and _time(match["time"])
+    if time is None:
+        raise ValueError(f"{id!r} is no run id")
+    return time
+
+
 def newest_first(id: str) -> str:
     """A key that sorts run ids by time, newest first. Raises ValueError when it is no run id."""
-    match = _RUN_ID.fullmatch(id)
-    created_at = match and _time(match["time"])
-    if created_at is None:
-        raise ValueError(f"{id!r} is no run id")
-    milliseconds = (created_at - _EPOCH) // timedelta(milliseconds=1)
+    milliseconds = (created_at(id) - _EPOCH) // timedelta(milliseconds=1)
     return f"{_LAST_MILLISECOND - milliseconds:013d}.{id}"
 
 
