@@ -101,7 +101,8 @@ def test_every_decision_is_listed() -> None:
 
 def test_every_route_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    for route in re.findall(r'route="([^"]+)"', (ROOT / "function_app.py").read_text()):
+    triggers = [ROOT / "function_app.py", ROOT / "shared" / "web" / "pages" / "triggers.py"]
+    for route in re.findall(r'route="([^"]+)"', "".join(path.read_text() for path in triggers)):
         assert f"/api/{route}" in readme, route
 
 

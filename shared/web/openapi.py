@@ -8,6 +8,7 @@ from shared.core.run import RunStatus
 from shared.web import jobs
 from shared.web.answer import PROBLEM, Answer, json_answer
 from shared.web.limits import CURSOR, DEFAULT_LIMIT, IDEMPOTENCY_KEY, MAX_BODY_BYTES, MOST_LISTED
+from shared.web.pages.described import page_paths
 from shared.web.schemas import CHAIN_PATTERN, RUN_ID_PATTERN, Schema, ref, schemas, text, words
 
 VERSION = "0.1.0"
@@ -67,6 +68,7 @@ def paths() -> dict[str, Any]:
         "/api/connections/{name}/jobs": {"get": _list_jobs()},
         "/api/health": {"get": _health()},
         "/api/openapi.json": {"get": _openapi()},
+        **page_paths(),
     }
 
 

@@ -152,7 +152,7 @@ def plot(lines: Sequence[RunLine], usual_seconds: float | None) -> Plot | None:
         )
         for number, (line, seconds) in enumerate(timed)
     )
-    step = next((size for size in _ROUND if most / size <= 4), 86_400 * max(1, round(most / 4 / 86_400)))
+    step = next((size for size in _ROUND if most / size <= 5), 86_400 * max(1, round(most / 4 / 86_400)))
     guides = tuple(Guide(y=y(n * step), label=duration(n * step)) for n in range(1, int(most // step) + 1))
     usual = None if usual_seconds is None else Guide(y=y(usual_seconds), label=duration(usual_seconds))
     shortest, longest = min(s for _, s in timed), max(s for _, s in timed)

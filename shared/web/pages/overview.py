@@ -127,7 +127,7 @@ def overview(declared: ChainsFile, stored: Stored, now: datetime) -> Overview:
         chain = chain_of(run_id) or ""
         running[chain] = running.get(chain, 0) + 1
     chains = tuple(_chain(chain, stored, running.get(chain.name, 0), now) for chain in declared.chains.values())
-    attention = tuple(chain for chain in chains if chain.word in ("failed", "late", "never"))
+    attention = tuple(chain for word in ("failed", "never", "late") for chain in chains if chain.word == word)
     under_way = tuple(_running(run, stored, now) for run in stored.loaded)
     counts = _counts(chains, len(stored.under_way))
     hidden = len(stored.under_way) - len(under_way)

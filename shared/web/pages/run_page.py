@@ -29,10 +29,10 @@ from shared.web.pages.words import (
 
 MOST_RERUN_STEPS = 100
 TRIGGERS: Mapping[str, str] = {
-    "http": "started by a call",
-    "schedule": "started by its schedule",
-    "event": "started by an event",
-    "pipeline": "started by a pipeline's end",
+    "http": "a call",
+    "schedule": "its schedule",
+    "event": "an event",
+    "pipeline": "a pipeline's end",
     "rerun": "a rerun",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -49,7 +49,9 @@ def absolute(time: datetime, now: datetime) -> str:
 
 
 def rough(seconds: float) -> str:
-    """A duration by its largest unit: `3 d`, `2 h`, `5 min`, `12 s`."""
+    """A duration by its largest unit: `3 d`, `30 h`, `5 min`, `12 s`. Hours go on to the end of the second day."""
+    if 86_400 <= seconds < 2 * 86_400:
+        return f"{int(seconds // 3_600)} h"
     size, unit = next(((size, unit) for size, unit in _STEPS if seconds >= size), (1, "s"))
     return f"{int(seconds // size)} {unit}"
 
@@ -108,7 +110,3 @@ def chain_link(chain: str) -> str:
 
 def connection_link(name: str) -> str:
     return f"{HOME}/connections/{quote(name, safe='')}"
-
-
-def minutes(count: float) -> timedelta:
-    return timedelta(minutes=count)

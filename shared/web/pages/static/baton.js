@@ -99,7 +99,6 @@
 
   function show() {
     pause.textContent = paused ? "Resume updates" : "Pause updates";
-    pause.setAttribute("aria-pressed", String(paused));
   }
   pause.hidden = false;
   pause.addEventListener("click", () => {
