@@ -12,6 +12,7 @@ from types import TracebackType
 from local.host.http import LoopbackServer
 from shared.app import baton
 from shared.core.definition import Chain
+from shared.core.facts import Verdict
 from shared.core.run import Error
 from shared.ports import History, JobPage, JobQuery, JobSummary
 from tests.api.driving import KEY, make_api
@@ -110,16 +111,33 @@ class Site:
 
     def end_job(self, number: int, error: Error | None = None) -> None:
         """The job ends, and a look shows it."""
-        from shared.core.facts import Verdict
-
         if error is None:
             self.service.end(f"job-{number}", Verdict.SUCCEEDED)
         else:
             self.service.end(f"job-{number}", Verdict.FAILED, error=error)
         self.pass_time(65)
 
-    def hours_ago(self, hours: float) -> timedelta:
-        return timedelta(hours=hours)
+    def tell_jobs(self, ours: str, other: str, *, error: Error, link: str | None = None) -> None:
+        """Has the service's history hold a job of Baton's and a failed one of somebody else's."""
+        now = self.small.now
+        told = [
+            (ours, "Succeeded", "baton", None, timedelta(minutes=9)),
+            (other, "Failed", "Nightly", error, timedelta(hours=3)),
+        ]
+        self.service.history_jobs = [
+            JobSummary(
+                id=job_id,
+                status=status,
+                what="LoadSales",
+                started_at=now - age,
+                ended_at=now - age / 2,
+                invoked_by=by,
+                parameters={},
+                error=why,
+                link=link or f"https://adf.azure.com/{job_id}",
+            )
+            for job_id, status, by, why, age in told
+        ]
 
     def __enter__(self) -> Site:
         return self

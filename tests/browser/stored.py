@@ -62,7 +62,8 @@ def _played(run: Run, now: datetime, ending: Ending) -> Run:
             continue
         intent = Intent(id=f"i-{definition.name}", at=now, parameters={"day": f"{now:%Y-%m-%d}"})
         run = step_event(run, step, "intend", now, intent=intent, began_at=now)
-        job = Job(id=f"{random.Random(now.timestamp()).randrange(16**12):012x}", status="InProgress", link="https://adf.azure.com/en/monitoring")  # fmt: skip
+        number = random.Random(now.timestamp()).randrange(16**12)
+        job = Job(id=f"{number:012x}", status="InProgress", link="https://adf.azure.com/en/monitoring")
         run = step_event(run, run.step(definition.name), "start", now, job=job, started_at=now)
         now += share
         step = run.step(definition.name)
