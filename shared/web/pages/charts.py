@@ -44,8 +44,8 @@ class Bars:
     label: str
 
 
-def bars(lines: Sequence[RunLine], most: int) -> Bars | None:
-    """The newest `most` runs; None when there is none. `lines`: newest first."""
+def bars(lines: Sequence[RunLine], most: int, *, linked: bool = True) -> Bars | None:
+    """The newest `most` runs; None when there is none. `lines`: newest first. `linked`: each leads to its run."""
     if not lines:
         return None
     shown = list(reversed(lines[:most]))
@@ -54,8 +54,8 @@ def bars(lines: Sequence[RunLine], most: int) -> Bars | None:
         Bar(
             letter=_LETTER[line.status],
             path=_bar(line, number * (BAR_WIDTH + BAR_GAP), longest),
-            link=run_link(line.run_id),
-            tip=_tip(line),
+            link=run_link(line.run_id) if linked else "",
+            tip=_tip(line) if linked else "",
         )
         for number, line in enumerate(shown)
     ]

@@ -26,7 +26,8 @@ from shared.web.pages.words import (
 )
 
 BARS = 16
-LINKED_CHAINS = 30  # with more chains the bars are one picture, else the page would get heavy
+LINKED_CHAINS = 12  # with more chains each chain's bars are one picture, else the page would get heavy
+MOST_CARDS = 12
 WORDS = {
     "fresh": "fresh",
     "succeeded": "succeeded",
@@ -96,6 +97,7 @@ class Overview:
 
     counts: tuple[tuple[str, int, str], ...]
     attention: tuple[ChainView, ...]
+    more_attention: int
     running: tuple[RunningView, ...]
     more_running: str | None
     chains: tuple[ChainView, ...]
@@ -126,7 +128,10 @@ def overview(declared: ChainsFile, stored: Stored, now: datetime) -> Overview:
     for run_id in stored.under_way:
         chain = chain_of(run_id) or ""
         running[chain] = running.get(chain, 0) + 1
-    chains = tuple(_chain(chain, stored, running.get(chain.name, 0), now) for chain in declared.chains.values())
+    linked = len(declared.chains) <= LINKED_CHAINS
+    chains = tuple(
+        _chain(chain, stored, running.get(chain.name, 0), now, linked=linked) for chain in declared.chains.values()
+    )
     attention = tuple(chain for word in ("failed", "never", "late") for chain in chains if chain.word == word)
     under_way = tuple(_running(run, stored, now) for run in stored.loaded)
     counts = _counts(chains, len(stored.under_way))
@@ -134,11 +139,12 @@ def overview(declared: ChainsFile, stored: Stored, now: datetime) -> Overview:
     plus = " or more" if stored.more_under_way else ""
     return Overview(
         counts=counts,
-        attention=attention,
+        attention=attention[:MOST_CARDS],
+        more_attention=max(0, len(attention) - MOST_CARDS),
         running=under_way,
         more_running=f"and {hidden:,}{plus} more" if hidden > 0 else None,
         chains=chains,
-        linked_bars=len(chains) <= LINKED_CHAINS,
+        linked_bars=linked,
         connections=tuple(
             _connection(each, stored.look_errors.get(each.name)) for each in declared.connections.values()
         ),
@@ -166,7 +172,7 @@ def _counts(chains: Sequence[ChainView], running: int) -> tuple[tuple[str, int, 
     return tuple(each for each in told if each[1] or each[0] in ("failed", "running", "fresh"))
 
 
-def _chain(chain: Chain, stored: Stored, running: int, now: datetime) -> ChainView:
+def _chain(chain: Chain, stored: Stored, running: int, now: datetime, *, linked: bool) -> ChainView:
     past = stored.pasts.of(chain.name)
     state = freshness(chain, past, now)
     times = next_times(chain.schedule, now, 1) if chain.schedule else []
@@ -185,7 +191,7 @@ def _chain(chain: Chain, stored: Stored, running: int, now: datetime) -> ChainVi
         schedule=schedule_words(chain),
         deadline=None,
         paused=False,
-        bars=bars(past.lines, BARS),
+        bars=bars(past.lines, BARS, linked=linked),
         usual=None if usual is None else duration(usual),
         running=running,
         last_link=run_link(last.run_id) if last else None,

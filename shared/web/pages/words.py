@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from shared.web.views import time_view
-
 HOME = "/api/dashboard"
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(\[])|[\r\n]")
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -34,7 +32,9 @@ def moment(time: datetime, now: datetime) -> Moment:
         relative = f"{rough(seconds)} ago"
     else:
         relative = f"in {rough(-seconds)}"
-    return Moment(iso=time_view(time) or "", absolute=absolute(time, now), relative=relative)
+    return Moment(
+        iso=f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", absolute=absolute(time, now), relative=relative
+    )
 
 
 def moment_or_none(time: datetime | None, now: datetime) -> Moment | None:
