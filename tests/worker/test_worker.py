@@ -171,14 +171,17 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
         {"function": "tick", "timer": {}},
         {"function": "work", "queue": {"body": message}},
         {"function": "work", "queue": {"body": "no work message"}},
+        {"function": "dashboard", "http": {"url": f"{base}/dashboard"}},
     ]
     found = run_under_worker(python, tmp_path, ROOT, requests)
     assert found["error"] is None
     assert {function["name"] for function in found["functions"]} == {
         "start_run", "get_run", "list_runs", "cancel_run", "rerun_run", "list_chains", "list_jobs", "health",
-        "openapi", "tick", "work",
+        "openapi", "tick", "work", "dashboard", "dashboard_run", "dashboard_chain", "dashboard_connection",
+        "dashboard_cancel", "dashboard_rerun", "dashboard_start", "dashboard_asset",
     }  # fmt: skip
-    described, chains, missing, tick, work, poison = found["results"]
+    described, chains, missing, tick, work, poison, dashboard = found["results"]
+    assert "<h1" in dashboard["http"]["body"], dashboard
     assert json.loads(described["http"]["body"])["openapi"] == "3.1.0"
     assert chains["http"]["status"] == 200, chains
     assert json.loads(chains["http"]["body"])["chains"][0]["name"] == "sales-daily"

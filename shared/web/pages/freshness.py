@@ -8,7 +8,7 @@ from typing import Literal
 
 from shared.core.definition import Chain
 from shared.core.due import next_times
-from shared.core.past import Past, RunLine
+from shared.core.past import KEPT_LINES, Past, RunLine
 from shared.core.run import RunStatus
 
 Word = Literal["fresh", "succeeded", "late", "failed", "never", "none"]
@@ -60,7 +60,7 @@ def _failing_since(ended: list[RunLine]) -> tuple[datetime, bool]:
         if line.status is not RunStatus.FAILED:
             return failing.finished_at or failing.created_at, False
         failing = line
-    return failing.finished_at or failing.created_at, True
+    return failing.finished_at or failing.created_at, len(ended) >= KEPT_LINES
 
 
 def _patience(past: Past) -> timedelta:

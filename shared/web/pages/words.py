@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 HOME = "/api/dashboard"
+MOST_SHOWN = 2_000
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(\[])|[\r\n]")
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -85,8 +86,11 @@ def first_sentence(text: str, most: int = 240) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """A parameter's or output's value as people read it: text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    """A value as people read it: text as it is, anything else as JSON, of both the beginning only."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    if len(text) <= MOST_SHOWN:
+        return text
+    return f"{text[:MOST_SHOWN]}… (the first {MOST_SHOWN:,} of {len(text):,} characters; /api/runs has all)"
 
 
 def safe_link(address: str | None) -> str | None:
