@@ -37,9 +37,10 @@ azurite: ## install the storage emulator that the tests use
 axe: ## install the accessibility rules that the browser tests use
 	test -f .tools/node_modules/axe-core/axe.min.js || npm install --silent --no-audit --no-fund --prefix .tools axe-core@4.14.1
 
-CHROMIUM_HERE = command -v "$(CHROMIUM)" chromium chromium-browser google-chrome-stable google-chrome
+CHROMIUM_HERE = for name in "$(CHROMIUM)" chromium chromium-browser google-chrome-stable google-chrome; do \
+	command -v "$$name" && exit; done; ls "$$HOME"/.cache/ms-playwright/chromium*
 chromium: ## install the browser that the browser tests use, where apt and its rights are at hand
-	@if $(CHROMIUM_HERE) >/dev/null 2>&1 || ls "$$HOME"/.cache/ms-playwright/chromium* >/dev/null 2>&1; then :; \
+	@if ( $(CHROMIUM_HERE) ) >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } \
 	  >/dev/null 2>&1 || echo "Chromium could not be installed: the browser tests will be left out."; \

@@ -39,8 +39,11 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
     said: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
-        status_of_page = re.match(r"Failed to load resource: the server responded with a status of", message.text)
-        if message.type in ("error", "warning") and not status_of_page:
+        expected = re.match(
+            r"Failed to load resource: (the server responded with a status of|net::ERR_CONNECTION_CLOSED)",
+            message.text,
+        )
+        if message.type in ("error", "warning") and not expected:
             said.append(message.text)
 
     def opened(path: str = "/api/dashboard", **options: Any) -> Page:

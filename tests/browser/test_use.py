@@ -161,6 +161,16 @@ def test_updates_can_be_paused(site: Site, open_page: Open) -> None:
     expect(page.locator("#updated time")).to_have_text("21 Nov, 06:32")
 
 
+def test_a_page_that_cannot_be_refreshed_says_so_and_recovers(site: Site, open_page: Open) -> None:
+    site.small.start(site.chain("finance-close"))
+    page = open_page()
+    page.route("**/api/dashboard", lambda route: route.abort("connectionclosed"))
+    expect(page.locator("#updated")).to_contain_text("cannot be refreshed")
+    page.unroute("**/api/dashboard")
+    site.pass_time(120)
+    expect(page.locator("#updated")).to_have_text("As of 21 Nov, 06:32")
+
+
 def test_times_are_shown_in_the_readers_zone(site: Site, open_page: Open) -> None:
     last_night(site)
     page = open_page(timezone_id="Asia/Tokyo")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from shared.app import Baton
 from shared.core.ids import CHAIN_NAME
 from shared.core.past import Pasts
@@ -122,6 +124,7 @@ def _look_errors(world: World) -> dict[str, str]:
 
 def _troubles(world: World, under_way: frozenset[str]) -> list[Trouble]:
     """Of runs under way that do not go on."""
-    noted = [trouble for trouble in world.troubles.all() if trouble.run_id in under_way][:MOST_TROUBLES]
+    some = islice(world.troubles.all(), MOST_UNDER_WAY)
+    noted = [trouble for trouble in some if trouble.run_id in under_way][:MOST_TROUBLES]
     lasting = (trouble_of(world, trouble.run_id) for trouble in noted if trouble.run_id is not None)
     return [trouble for trouble in lasting if trouble is not None]

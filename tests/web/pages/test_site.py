@@ -61,7 +61,7 @@ def test_every_page_says_what_browsers_may_do_with_it(site: Site) -> None:
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] == "same-origin"
         assert " style=" not in answer.text
         assert "onclick" not in answer.text
 

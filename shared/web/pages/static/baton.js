@@ -92,6 +92,7 @@
       failures = 0;
     } catch {
       failures += 1;
+      if (!updated.classList.contains("stale")) updated.append(" (cannot be refreshed)");
       updated.classList.add("stale");
     }
     schedule();
