@@ -168,7 +168,7 @@ def test_a_page_that_cannot_be_refreshed_says_so_and_recovers(site: Site, open_p
     expect(page.locator("#updated")).to_contain_text("cannot be refreshed")
     page.unroute("**/api/dashboard")
     site.pass_time(120)
-    expect(page.locator("#updated")).to_have_text("As of 21 Nov, 06:32")
+    expect(page.locator("#updated")).to_have_text("As of 21 Nov, 06:32", timeout=30_000)
 
 
 def test_times_are_shown_in_the_readers_zone(site: Site, open_page: Open) -> None:
