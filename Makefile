@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PYTHON313 := $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python "$(PYTHON)"; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help setup demo run check test lint types format schema worker-env azurite simulate bench-hosts bench-burst bench-scale bench-two-hosts clean
+.PHONY: help setup demo run check test lint types format schema worker-env azurite axe chromium screenshot simulate bench-hosts bench-burst bench-scale bench-two-hosts clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,21 @@ check: $(BIN)/.run ## check your chains.yaml, and with ONLINE=1 what its connect
 azurite: ## install the storage emulator that the tests use
 	test -x .tools/node_modules/.bin/azurite || npm install --silent --no-audit --no-fund --prefix .tools azurite@3.35.0
 
+axe: ## install the accessibility rules that the browser tests use
+	test -f .tools/node_modules/axe-core/axe.min.js || npm install --silent --no-audit --no-fund --prefix .tools axe-core@4.14.1
+
+CHROMIUM_HERE = for name in "$(CHROMIUM)" chromium chromium-browser google-chrome-stable google-chrome; do \
+	command -v "$$name" && exit; done; ls "$$HOME"/.cache/ms-playwright/chromium*
+chromium: ## install the browser that the browser tests use, where apt and its rights are at hand
+	@if ( $(CHROMIUM_HERE) ) >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } \
+	  >/dev/null 2>&1 || echo "Chromium could not be installed: the browser tests will be left out."; \
+	else echo "No Chromium here: the browser tests will be left out. Install one, or name it as CHROMIUM."; fi
+
+screenshot: $(BIN)/.dev chromium ## take docs/images/dashboard.png anew
+	$(BIN)/python -m tests.browser.screenshot
+
 worker-env: ## a second environment with Azure's own worker library, where a Python 3.13 is at hand
 	@if [ -z "$(PYTHON313)" ]; then echo "No Python 3.13 here: the tests under Azure's worker library are left out."; \
 	elif [ ! -f .venv313/.done ] || [ requirements-dev.txt -nt .venv313/.done ]; then \
@@ -56,7 +71,7 @@ schema: $(BIN)/.run ## write chains.schema.json and docs/events anew
 	$(BIN)/python -m shared.chains_file.schema > chains.schema.json
 	$(BIN)/python -m shared.events.schemas docs/events
 
-test: $(BIN)/.dev azurite worker-env lint types ## everything: style, types and all tests
+test: $(BIN)/.dev azurite axe chromium worker-env lint types ## everything: style, types and all tests
 	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 SEEDS ?= 1000

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+from shared.web.pages.triggers import pages
+
 if TYPE_CHECKING:
     from shared.app import Baton
     from shared.web.answer import Answer
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+app.register_functions(pages)
 
 
 @app.route(route="chains/{chain}/runs", methods=["POST"])

@@ -50,6 +50,9 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    left_out = [r for r in terminalreporter.stats.get("skipped", ()) if r.nodeid.startswith("tests/browser")]
+    if left_out:
+        terminalreporter.write_line(f"LEFT OUT: {len(left_out)} browser tests; the reasons stand above.", red=True)
     if not SPECS.is_dir():
         terminalreporter.write_line(
             "The services' API documents are not at hand: nothing was checked against them."

@@ -113,7 +113,8 @@ def test_every_decision_is_listed() -> None:
 
 def test_every_route_is_on_the_page_of_the_api() -> None:
     page = (ROOT / "docs" / "api.md").read_text()
-    for route in re.findall(r'route="([^"]+)"', (ROOT / "function_app.py").read_text()):
+    triggers = [ROOT / "function_app.py", ROOT / "shared" / "web" / "pages" / "triggers.py"]
+    for route in re.findall(r'route="([^"]+)"', "".join(path.read_text() for path in triggers)):
         assert f"/api/{route}" in page, route
 
 

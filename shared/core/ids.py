@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 CHAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _RUN_ID = re.compile(
@@ -27,13 +28,19 @@ def chain_of(id: str) -> str | None:
     return match["chain"] if match and _time(match["time"]) else None
 
 
+@lru_cache(maxsize=16_384)
+def created_at(id: str) -> datetime:
+    """When the run of this id was created, to the millisecond. Raises ValueError when it is no run id."""
+    match = _RUN_ID.fullmatch(id)
+    time = match and _time(match["time"])
+    if time is None:
+        raise ValueError(f"{id!r} is no run id")
+    return time
+
+
 def newest_first(id: str) -> str:
     """A key that sorts run ids by time, newest first. Raises ValueError when it is no run id."""
-    match = _RUN_ID.fullmatch(id)
-    created_at = match and _time(match["time"])
-    if created_at is None:
-        raise ValueError(f"{id!r} is no run id")
-    milliseconds = (created_at - _EPOCH) // timedelta(milliseconds=1)
+    milliseconds = (created_at(id) - _EPOCH) // timedelta(milliseconds=1)
     return f"{_LAST_MILLISECOND - milliseconds:013d}.{id}"
 
 

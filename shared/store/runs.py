@@ -6,14 +6,18 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from shared.core.ids import chain_of, newest_first
+from shared.core.past import Past, RunLine, empty_past, line_of, why_of
 from shared.core.run import Run, RunStatus, Transition
 from shared.storage.base import MAX_BATCH_ROWS, Delete, Insert, Replace, Row, Table, Upsert, Write
 from shared.store.alerts import INDEX, Due, pointing_row
 from shared.store.codec import decode, encode, key_of
+from shared.store.pasts import line_data, line_from, past_data, past_from
 
 _UNSAVED = frozenset({"unsaved"})
+_PAST_RACES = 3
 _VOID = "void"  # stands where a run can never come to be any more
 
 
@@ -130,15 +134,44 @@ class RunStore:
         return Slots(tuple(stored["holders"]), tuple(stored["waiting"]), row.etag)
 
     def close(self, run: Run, unsent: Due | None = None) -> None:
-        """Notes a finished run in the index, and stops pointing at it. `unsent`: points at its events instead."""
-        summary = json.dumps({"run": run.id, "status": run.status})
-        row = Row(INDEX, _run_key(run.id), summary)
+        """Notes a finished run in the index and in its chain's past, and stops pointing at it.
+
+        `unsent`: points at its events instead.
+        """
+        line = Row(INDEX, _run_key(run.id), line_data(line_of(run)))
         alerts = [] if unsent is None else [Upsert(pointing_row(unsent))]
-        self._table.write([Upsert(row), *alerts, Delete(INDEX, f"a.{run.id}")])
+        writes: list[Write] = [Upsert(line), *alerts, Delete(INDEX, f"a.{run.id}")]
+        for _ in range(_PAST_RACES):
+            if self._table.write([*writes, self._past_write(run)]) is not None:
+                return
+        self._table.write(writes)  # many runs of one chain end at once: its past can do without this one
 
     def is_open(self, run_id: str) -> bool:
         """Whether it is still pointed at: its last transition, if it has ended, may not have been followed up."""
         return self._table.get(INDEX, f"a.{run_id}") is not None
+
+    def _past_write(self, run: Run) -> Write:
+        row = self._table.get(INDEX, _past_key(run.chain))
+        before = empty_past(run.chain) if row is None else past_from(row.data)
+        data = past_data(before.with_line(line_of(run), why_of(run)))
+        if row is None:
+            return Insert(Row(INDEX, _past_key(run.chain), data))
+        return Replace(replace(row, data=data))
+
+    def pasts(self, most: int) -> dict[str, Past]:
+        """What is known of each chain's ended runs, by the chain's name, in one or a few reads."""
+        rows = scan_all(self._table, INDEX, "p.", "p/")
+        return {past.chain: past for past in (past_from(row.data) for row in islice(rows, most))}
+
+    def past(self, chain: str) -> Past:
+        """The same of one chain."""
+        row = self._table.get(INDEX, _past_key(chain))
+        return empty_past(chain) if row is None else past_from(row.data)
+
+    def newest_lines(self, limit: int) -> tuple[RunLine, ...]:
+        """The newest runs of all chains, in short and in one read. What has just ended may still say running."""
+        page = self._table.scan(INDEX, start="r.", end="r/", limit=limit)
+        return tuple(line_from(row.data) for row in page.rows)
 
     def point(self, run_id: str, due_at: datetime, since: datetime) -> None:
         """Has the timer look at a run under way once `due_at` has passed."""
@@ -157,6 +190,11 @@ class RunStore:
             yield Pointer(
                 row.key[2:], datetime.fromisoformat(stored["due"]), datetime.fromisoformat(stored["since"])
             )
+
+    def under_way(self, limit: int) -> tuple[tuple[str, ...], bool]:
+        """Ids of runs under way, in one read, and whether there are more. Some may have just ended."""
+        page = self._table.scan(INDEX, start="a.", end="a/", limit=limit)
+        return tuple(row.key[2:] for row in page.rows), page.next_key is not None
 
     def bury(self, run_id: str) -> bool:
         """Makes sure that an announced run can never come to be. False when it has been created after all."""
@@ -231,6 +269,10 @@ def _partition(chain: str) -> str:
 
 def _run_key(run_id: str) -> str:
     return f"r.{newest_first(run_id)}"
+
+
+def _past_key(chain: str) -> str:
+    return f"p.{chain}"
 
 
 def _cause_key(cause: str) -> str:

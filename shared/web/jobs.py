@@ -6,12 +6,13 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared.app import Baton
 from shared.core.definition import Connection
 from shared.core.errors import RefusedError, TryLaterError
-from shared.ports import History, JobQuery
+from shared.ports import History, JobQuery, JobSummary
 from shared.web.answer import Answer, Mistake, ProblemError, json_answer
 from shared.web.limits import PLATFORM_QUERY
 from shared.web.views import job_view, time_view
@@ -24,10 +25,33 @@ MOST_CURSOR = 8_000  # characters
 _STATUS_OF = {"bad_request": 400, "not_found": 404}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A page of jobs, and what was asked for; `cursor` is for the next call."""
+
+    asked: JobQuery
+    jobs: tuple[JobSummary, ...]
+    cursor: str | None
+
+
 def list_jobs(baton: Baton, name: str, query: Mapping[str, str]) -> Answer:
     """Jobs that changed from `after` to `before`, newest first, as the service itself tells of them."""
-    connection = _connection(baton, name)
-    service = baton.world.services(connection)
+    listed = listed_jobs(baton, name, query)
+    return json_answer(
+        200,
+        {
+            "connection": name,
+            "after": time_view(listed.asked.after),
+            "before": time_view(listed.asked.before),
+            "jobs": [job_view(job) for job in listed.jobs],
+            "cursor": listed.cursor,
+        },
+    )
+
+
+def listed_jobs(baton: Baton, name: str, query: Mapping[str, str]) -> Listed:
+    """The jobs. Raises ProblemError for a query that does not fit, and for what the service says instead."""
+    service = baton.world.services(connection_of(baton, name))
     asked = _Asked(service.history, query, baton.world.now()).job_query()
     try:
         page = service.list_jobs(asked)
@@ -38,19 +62,11 @@ def list_jobs(baton: Baton, name: str, query: Mapping[str, str]) -> Answer:
         headers = {"Retry-After": str(seconds)}
         raise ProblemError(503, error.message, headers=headers, code=error.code) from error
     cursor = None if page.cursor is None else _cursor(asked, page.cursor)
-    return json_answer(
-        200,
-        {
-            "connection": name,
-            "after": time_view(asked.after),
-            "before": time_view(asked.before),
-            "jobs": [job_view(job) for job in page.jobs],
-            "cursor": cursor,
-        },
-    )
+    return Listed(asked=asked, jobs=page.jobs, cursor=cursor)
 
 
-def _connection(baton: Baton, name: str) -> Connection:
+def connection_of(baton: Baton, name: str) -> Connection:
+    """Raises ProblemError when none of that name is declared."""
     connection = baton.chains_file.connections.get(name)
     if connection is None:
         declared = ", ".join(sorted(baton.chains_file.connections)) or "none"

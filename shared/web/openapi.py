@@ -15,6 +15,7 @@ from shared.web.limits import (
     MOST_EVENT_BODY_BYTES,
     MOST_LISTED,
 )
+from shared.web.pages.described import page_paths
 from shared.web.schemas import CHAIN_PATTERN, RUN_ID_PATTERN, Schema, ref, schemas, text, words
 
 VERSION = "0.1.0"
@@ -76,6 +77,7 @@ def paths() -> dict[str, Any]:
         "/api/events": {"post": _receive_events(), "options": _events_handshake()},
         "/api/health": {"get": _health()},
         "/api/openapi.json": {"get": _openapi()},
+        **page_paths(),
     }
 
 

@@ -17,19 +17,27 @@ _LATER = {"Retry-After": "10"}
 def answered(call: Callable[[Baton], Answer]) -> Answer:
     """The call's answer, or a problem+json one."""
     try:
-        return call(baton())
+        return told(call)
     except ProblemError as problem:
         return problem.answer()
+
+
+def told(call: Callable[[Baton], Answer]) -> Answer:
+    """The call's answer. Whatever goes wrong comes out as a ProblemError that says so."""
+    try:
+        return call(baton())
+    except ProblemError:
+        raise
     except ChainsFileError as error:
         log.error("action=chains_file_refused %s", error)
         errors = [Mistake(mistake.path, mistake.message) for mistake in error.mistakes]
-        return ProblemError(503, "The chains file has mistakes.", errors=errors).answer()
+        raise ProblemError(503, "The chains file has mistakes.", errors=errors) from error
     except SettingsError as error:
         log.error("action=settings_refused %s", error)
-        return ProblemError(503, f"The app's settings have mistakes: {error}").answer()
+        raise ProblemError(503, f"The app's settings have mistakes: {error}") from error
     except StorageError as error:
         log.exception("action=storage_failed")
-        return ProblemError(503, f"Storage does not work just now: {error}", headers=_LATER).answer()
-    except Exception:  # noqa: BLE001 - the caller gets an answer, the log gets the trace
+        raise ProblemError(503, f"Storage does not work just now: {error}", headers=_LATER) from error
+    except Exception as error:
         log.exception("action=call_failed")
-        return ProblemError(500, "Something went wrong inside Baton; its log says what.").answer()
+        raise ProblemError(500, "Something went wrong inside Baton; its log says what.") from error

@@ -97,7 +97,7 @@ def test_nothing_is_left_of_a_run_that_has_been_told(small: AlertingWorld) -> No
     small.service.end("job-1")
     small.through(200)
     rows = small.storage.table("baton").scan("index").rows
-    assert [row.key[:2] for row in rows] == ["r."]
+    assert [row.key[:2] for row in rows] == ["p.", "r."]
     assert small.queue.length() == 0
 
 
@@ -273,7 +273,7 @@ def test_without_a_topic_there_is_no_row_and_no_message_of_it() -> None:
     small.service.end("job-1", Verdict.FAILED)
     small.pass_time(120, ticks=())
     keys = {row.key[:2] for row in small.storage.table("baton").scan("index").rows}
-    assert keys == {"r."}
+    assert keys == {"p.", "r."}
     assert small.storage.table("baton").scan("outbox").rows == ()
     assert alerts_view(small.world)["configured"] is False
 

@@ -193,14 +193,18 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
         },
         {"function": "events_handshake", "http": {"method": "OPTIONS", "headers": origin}},
         {"function": "list_runs", "http": {"url": f"{base}/runs"}},
+        {"function": "dashboard", "http": {"url": f"{base}/dashboard"}},
     ]
     found = run_under_worker(python, tmp_path, ROOT, requests)
     assert found["error"] is None
     assert {function["name"] for function in found["functions"]} == {
         "start_run", "get_run", "list_runs", "cancel_run", "rerun_run", "list_chains", "list_jobs", "health",
         "openapi", "tick", "work", "receive_events", "events_handshake", "on_event",
+        "dashboard", "dashboard_run", "dashboard_chain", "dashboard_connection",
+        "dashboard_cancel", "dashboard_rerun", "dashboard_start", "dashboard_asset",
     }  # fmt: skip
-    described, chains, missing, tick, work, poison, *delivered, received, handshake, runs = found["results"]
+    described, chains, missing, tick, work, poison, *delivered, received, handshake, runs, page = found["results"]
+    assert "<h1" in page["http"]["body"], page
     assert json.loads(described["http"]["body"])["openapi"] == "3.1.0"
     assert chains["http"]["status"] == 200, chains
     assert json.loads(chains["http"]["body"])["chains"][0]["name"] == "sales-daily"

@@ -1,0 +1,1 @@
+"""The dashboard: pages rendered here, that work without JavaScript and refresh themselves with it."""
