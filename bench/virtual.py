@@ -31,6 +31,7 @@ from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.follows import FollowStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -91,6 +92,7 @@ class VirtualBaton:
             runs=RunStore(table),
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
+            follows=FollowStore(table),
             troubles=TroubleStore(table),
             queue=self.queue,
             services=CountingServices(Registry(reach), self.counts),

@@ -68,6 +68,7 @@ def build(
     from shared.relay.world import World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
+    from shared.store.follows import FollowStore
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
@@ -83,6 +84,7 @@ def build(
         runs=RunStore(table),
         places=PlaceStore(table),
         schedules=ScheduleStore(table),
+        follows=FollowStore(table),
         troubles=TroubleStore(table),
         queue=storage.queue(QUEUE),
         services=Registry(reach),

@@ -21,6 +21,7 @@ from shared.chains_file.checks import (
     duration_seconds,
 )
 from shared.chains_file.credentials import credential_of
+from shared.chains_file.follows import check_circles, check_follows, follows_of
 from shared.chains_file.mistakes import ChainsFileError, Mistake, Mistakes, Path, in_words, nearest
 from shared.chains_file.source import load, with_settings
 from shared.core.definition import (
@@ -88,6 +89,7 @@ class _File:
         raw_chains = self._part("chains")
         chains = {name: chain for name, value in raw_chains.items() if (chain := self._chain(name, value))}
         self._names_apart(raw_chains)
+        check_circles(chains, self._mistakes)
         return ChainsFile(connections=self._connections, chains=chains, credentials=self._credentials)
 
     def _part(self, key: str, *, needed: bool = True) -> dict[str, Any]:
@@ -152,6 +154,7 @@ class _File:
             name=name,
             description=head.description,
             schedule=None if schedule is None else Schedule(cron=schedule.cron, time_zone=schedule.time_zone),
+            follows=follows_of(head, self._connections),
             max_running=head.max_running,
             overlap=head.overlap,
             parameters={key: _parameter(told) for key, told in head.parameters.items()},
@@ -171,6 +174,7 @@ class _File:
                 )
         if head.schedule is not None:
             check_schedule((*path, "schedule"), head.schedule, head, self._mistakes)
+        check_follows(path, head, self._types, self._mistakes)
 
     def _steps(self, path: Path, raw: Any) -> dict[str, shape.StepShape]:
         inner = (*path, "steps")

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, TypeAdapter
 
+from shared.core.definition import FollowOn
+
 GUID = r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
 DURATION = r"^[0-9]+(\.[0-9]+)?[smhd]$"
 SETTING = r"^%[A-Za-z_][A-Za-z0-9_]+%$"
@@ -177,6 +179,23 @@ class ScheduleShape(Shape):
     time_zone: Annotated[Text, Field(description="IANA name.", examples=["Europe/Berlin"])] = "UTC"
 
 
+class FollowShape(Shape):
+    """Starts a run when a job of a pipeline, or of a Fabric item, ends, whoever started it."""
+
+    connection: Annotated[Text, Field(description="A name of `connections`; not of type power_bi.")]
+    pipeline: Annotated[StrictStr, Field(min_length=1, max_length=260, pattern=PIPELINE)] | None = None
+    item: Annotated[Text, Field(max_length=256, description="The item's id, or its display name.")] | None = None
+    job_type: (
+        Annotated[Text, Field(max_length=256, description="As Fabric spells it.", examples=["Pipeline"])] | None
+    ) = None
+    on: Annotated[FollowOn, Field(description="How the job must have ended; completed: in any way.")] = "succeeded"
+    own: Annotated[StrictBool, Field(description="Whether jobs that Baton has started count too.")] = False
+    catch_up: Annotated[Duration, Field(description="After downtime: how long ago a job may have ended.")] = "1h"
+    parameters: Annotated[
+        dict[str, Any], Field(description="For the run. Texts may be templates over `job`.")
+    ] = {}
+
+
 class ParameterShape(Shape):
     """What whoever starts a run may say."""
 
@@ -228,6 +247,7 @@ class ChainShape(Shape):
 
     description: Text | None = None
     schedule: ScheduleShape | None = None
+    follows: Annotated[tuple[FollowShape, ...], Field(max_length=50)] = ()
     max_running: Annotated[StrictInt, Field(ge=1, le=1_000, description="Further runs wait.")] | None = None
     overlap: Annotated[Literal["wait", "skip"], Field(description="What further runs do.")] = "wait"
     parameters: dict[str, ParameterShape | None] = {}
@@ -285,6 +305,7 @@ BY_KIND: dict[str, type[Shape]] = {
     "developer": DeveloperShape,
 }
 INNER: dict[str, type[Shape]] = {
+    "follows": FollowShape,
     "schedule": ScheduleShape,
     "refresh": RefreshShape,
     "objects": RefreshObjectShape,
@@ -292,4 +313,4 @@ INNER: dict[str, type[Shape]] = {
 }
 
 # Words of the design that this version does not serve; told apart from words that nobody knows.
-NOT_YET_FIELDS = {"chain": ("events", "follows", "deadline")}
+NOT_YET_FIELDS = {"chain": ("events", "deadline")}

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.core.apply import given_up
+from shared.core.follows import job_context
 from shared.core.lifecycle import run_event, step_event
 from shared.core.run import FINAL_STEP, Error, Intent, Run, RunStatus, Step, StepStatus, Stop
 from shared.core.templates import TemplateError, render
@@ -228,7 +229,11 @@ def _context(run: Run) -> dict[str, object]:
     }
     return {
         "parameters": dict(run.parameters),
-        "trigger": {"type": run.trigger.type, "time": run.trigger.first_time or run.trigger.time},
+        "trigger": {
+            "type": run.trigger.type,
+            "time": run.trigger.first_time or run.trigger.time,
+            "job": run.trigger.job and job_context(run.trigger.job),
+        },
         "steps": steps,
         "run": {"id": run.id, "chain": run.chain, "created_at": run.created_at},
     }

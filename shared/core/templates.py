@@ -2,9 +2,10 @@
 
 What a template sees:
 `parameters` - the run's parameters, by name;
-`trigger` - `{type, time}`, time an aware UTC datetime;
+`trigger` - `{type, time, job}`, time an aware UTC datetime; job the one that was followed, or None;
 `steps` - by name, of the steps before: `{status, output, started_at, finished_at, job: {id}}`;
 `run` - `{id, chain, created_at}`.
+The parameters of a follow see `job` alone: the job that ended.
 
 A text that is one `{{ expression }}` gives the expression's value with its type; any other text gives text.
 Values are data: what they hold is never rendered again. Times have two filters of their own: `shift(days=-1)` and
@@ -15,10 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from shared.core.run import FollowedJob
 from shared.core.values import value_problem
 
 if TYPE_CHECKING:
@@ -27,10 +30,12 @@ if TYPE_CHECKING:
     from shared.core.sandbox import Environment
 
 MEMBERS = {
-    "trigger": frozenset({"type", "time"}),
+    "trigger": frozenset({"type", "time", "job"}),
     "run": frozenset({"id", "chain", "created_at"}),
+    "job": frozenset(field.name for field in fields(FollowedJob)),
 }
 NAMES = ("parameters", "trigger", "steps", "run")
+FOLLOW_NAMES = ("job",)
 MAX_TEMPLATE_CHARACTERS = 16_384
 # What odd templates make Python and Jinja raise, besides Jinja's own errors: a bad zone name ends in OSError, a
 # number of 5,000 digits in ValueError, deep brackets in RecursionError or MemoryError, deep loops in SyntaxError.
@@ -52,7 +57,9 @@ class TemplateError(Exception):
     """A template that cannot be rendered: where it stands, and why."""
 
 
-def check(text: str, *, parameters: Collection[str], steps: Collection[str]) -> list[str]:
+def check(
+    text: str, *, parameters: Collection[str], steps: Collection[str], names: Collection[str] = NAMES
+) -> list[str]:
     """What is wrong with a template, before there is any run. `steps`: those that surely end before this one."""
     from jinja2 import TemplateSyntaxError
 
@@ -61,7 +68,7 @@ def check(text: str, *, parameters: Collection[str], steps: Collection[str]) -> 
     environment = _environment()
     try:
         environment.compile(text)
-        return list(_mistakes(environment.parse(text), parameters, steps))
+        return list(_mistakes(environment.parse(text), parameters, steps, names))
     except TemplateSyntaxError as error:
         return [f"template: {error.message}"]
     except _FAULTS as error:
@@ -136,11 +143,13 @@ def _json(value: Any, place: str) -> Any:
     raise TemplateError(f"{place}: gives a {type(value).__name__}, which is no JSON value")
 
 
-def _mistakes(tree: nodes.Template, parameters: Collection[str], steps: Collection[str]) -> Iterator[str]:
+def _mistakes(
+    tree: nodes.Template, parameters: Collection[str], steps: Collection[str], names: Collection[str]
+) -> Iterator[str]:
     from jinja2 import meta, nodes
 
-    for name in sorted(meta.find_undeclared_variables(tree) - set(NAMES)):
-        yield f"unknown name {name!r}; there are {', '.join(NAMES)}"
+    for name in sorted(meta.find_undeclared_variables(tree) - set(names)):
+        yield f"unknown name {name!r}; there {'are' if len(names) > 1 else 'is'} {', '.join(names)}"
     for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
         asked = _asked(node)
         if asked is None:

@@ -29,23 +29,38 @@ class WatchMessage:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class FollowMessage:
+    """Look at a followed place, if `token` is still its row's."""
+
+    place: str
+    token: str
+
+
 class BadMessageError(Exception):
     """The body is no work message: it was not written by Baton, or by one of another version."""
 
 
-def to_body(message: AdvanceMessage | WatchMessage) -> str:
+Message = AdvanceMessage | WatchMessage | FollowMessage
+
+
+def to_body(message: Message) -> str:
+    if isinstance(message, FollowMessage):
+        return json.dumps({"kind": "follow", "place": message.place, "token": message.token})
     if isinstance(message, WatchMessage):
         return json.dumps({"kind": "watch", "place": message.place, "token": message.token})
     seen = {"seen": encode(Observed, message.seen)} if message.seen else {}
     return json.dumps({"kind": "advance", "run": message.run_id, **seen})
 
 
-def from_body(body: str) -> AdvanceMessage | WatchMessage:
+def from_body(body: str) -> Message:
     """Raises BadMessageError."""
     try:
         told = json.loads(body)
         if told["kind"] == "watch":
             return WatchMessage(str(told["place"]), str(told["token"]))
+        if told["kind"] == "follow":
+            return FollowMessage(str(told["place"]), str(told["token"]))
         if told["kind"] == "advance":
             return AdvanceMessage(str(told["run"]), decode(Observed, told["seen"]) if "seen" in told else None)
     except (ValueError, KeyError, TypeError) as error:

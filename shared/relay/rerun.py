@@ -36,7 +36,12 @@ def rerun(world: World, run_id: str, begin: str, declared: Chain | None, *, key:
     make = partial(
         new_run,
         definition=definition,
-        trigger=Trigger(type="rerun", time=world.now(), first_time=old.trigger.first_time or old.trigger.time),
+        trigger=Trigger(
+            type="rerun",
+            time=world.now(),
+            first_time=old.trigger.first_time or old.trigger.time,
+            job=old.trigger.job,
+        ),
         parameters=old.parameters,
         steps=steps_of_rerun(old, definition, begin),
         rerun_of=old.id,

@@ -9,6 +9,7 @@ from datetime import datetime
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
 from shared.ports import Clock, RandomBits, Sender, Service, Services
+from shared.store.follows import FollowStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -24,6 +25,7 @@ class World:
     runs: RunStore
     places: PlaceStore
     schedules: ScheduleStore
+    follows: FollowStore
     troubles: TroubleStore
     queue: Sender
     services: Services

@@ -21,6 +21,7 @@ from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.follows import FollowStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -158,6 +159,7 @@ class Simulation:
             runs=RunStore(table),
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
+            follows=FollowStore(table),
             troubles=TroubleStore(table),
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
             services=self._wire.services(Registry(reach, self._services)),
