@@ -24,7 +24,7 @@ MOST_HANDLED = 4_000  # ids that a place keeps, so that its row stays within wha
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenJob:
-    """A job at a followed place. `what`: its pipeline, or type. `verdict` None: it showed no status."""
+    """A job at a followed place. `what`: its pipeline, or type. `verdict`: None without a status."""
 
     id: str
     what: str
@@ -47,7 +47,7 @@ class SeenJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far one follow has come. All that ended from `since` and was updated until `done_until` is taken care of.
+    """How far one follow has come: what ended from `since` on and was updated until `done_until` is taken care of.
 
     `handled`: by job id, when it was updated. `absent_since`: from when on the chains file has not declared the
     follow. `error`: why the last job that should have started a run did not.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.core.definition import Chain
+from shared.core.definition import Chain, Follow
 from shared.core.due import next_times
-from shared.core.run import Error, Run, Step, Trigger
+from shared.core.run import Error, FollowedJob, Run, Step, Trigger
 from shared.core.trouble import Trouble
 from shared.ports import JobSummary
 
@@ -40,6 +40,7 @@ def chain_view(chain: Chain, last_run: Run | None, now: datetime) -> dict[str, A
         "name": chain.name,
         "description": chain.description,
         "schedule": schedule,
+        "follows": [_follow(follow) for follow in chain.follows],
         "next_times": [time_view(time) for time in times],
         "max_running": chain.max_running,
         "overlap": chain.overlap,
@@ -95,7 +96,39 @@ def _step(run: Run, step: Step) -> dict[str, Any]:
 def _trigger(trigger: Trigger) -> dict[str, Any]:
     missed = {"missed": [time_view(time) for time in trigger.missed]} if trigger.missed else {}
     first = {"first_time": time_view(trigger.first_time)} if trigger.first_time else {}
-    return {"type": trigger.type, "time": time_view(trigger.time), **missed, **first}
+    job = {"job": _followed_job(trigger.job)} if trigger.job else {}
+    return {"type": trigger.type, "time": time_view(trigger.time), **missed, **first, **job}
+
+
+def _followed_job(job: FollowedJob) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "connection": job.connection,
+        "pipeline": job.pipeline,
+        "item": job.item,
+        "job_type": job.job_type,
+        "status": job.status,
+        "outcome": job.outcome,
+        "started_at": time_view(job.started_at),
+        "ended_at": time_view(job.ended_at),
+        "invoked_by": job.invoked_by,
+        "parameters": dict(job.parameters),
+        "output": job.output,
+        "link": job.link,
+    }
+
+
+def _follow(follow: Follow) -> dict[str, Any]:
+    return {
+        "connection": follow.connection.name,
+        "pipeline": follow.pipeline,
+        "item": follow.item,
+        "job_type": follow.job_type,
+        "on": follow.on,
+        "own": follow.own,
+        "catch_up_seconds": follow.catch_up_seconds,
+        "parameters": dict(follow.parameters),
+    }
 
 
 def _last_run(run: Run) -> dict[str, Any]:
