@@ -24,6 +24,7 @@ def _at_the_end(simulation: Simulation) -> Iterator[str]:
     runs = all_runs(simulation)
     yield from _ended(simulation, runs)
     yield from _callers(simulation, runs)
+    yield from simulation.followed.broken(runs, simulation.witness, simulation.scheduler.now())
     yield from _history(simulation, runs)
     yield from _jobs(simulation)
     yield from _truth(simulation, runs)
