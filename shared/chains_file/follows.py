@@ -16,7 +16,13 @@ SHORTEST_CATCH_UP = 300
 _FIELDS = {"data_factory": ("pipeline",), "synapse": ("pipeline",), "fabric": ("item", "job_type")}
 
 
-def check_follows(path: Path, head: ChainHeadShape, type_of: Mapping[str, str], mistakes: Mistakes) -> None:
+def check_follows(
+    path: Path,
+    head: ChainHeadShape,
+    type_of: Mapping[str, str],
+    connections: Mapping[str, Connection],
+    mistakes: Mistakes,
+) -> None:
     """Every follow names what there is, once, and gives the chain's parameters."""
     seen: dict[tuple[str, ...], int] = {}
     for index, follow in enumerate(head.follows):
@@ -36,13 +42,17 @@ def check_follows(path: Path, head: ChainHeadShape, type_of: Mapping[str, str], 
         if not SHORTEST_CATCH_UP <= seconds <= MOST_SECONDS:
             mistakes.add((*inner, "catch_up"), "must be at least 5m and at most 7d")
         _check_parameters(inner, follow, head, mistakes)
-        named = (
-            follow.connection,
-            *(str(part).casefold() for part in (follow.pipeline, follow.item, follow.job_type)),
-        )
+        named = _named(follow, connections)
         if named in seen:
             mistakes.add(inner, f"the same is followed already (follows[{seen[named]}]); one follow has one `on`")
         seen.setdefault(named, index)
+
+
+def _named(follow: FollowShape, connections: Mapping[str, Connection]) -> tuple[str, ...]:
+    """What is followed, whichever connection leads there."""
+    there = connections.get(follow.connection)
+    target = (follow.connection,) if there is None else _target(there)
+    return (*target, *(str(part).casefold() for part in (follow.pipeline, follow.item, follow.job_type)))
 
 
 def _check_fields(path: Path, follow: FollowShape, kind: str, mistakes: Mistakes) -> None:

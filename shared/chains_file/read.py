@@ -174,7 +174,7 @@ class _File:
                 )
         if head.schedule is not None:
             check_schedule((*path, "schedule"), head.schedule, head, self._mistakes)
-        check_follows(path, head, self._types, self._mistakes)
+        check_follows(path, head, self._types, self._connections, self._mistakes)
 
     def _steps(self, path: Path, raw: Any) -> dict[str, shape.StepShape]:
         inner = (*path, "steps")

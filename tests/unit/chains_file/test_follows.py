@@ -81,7 +81,7 @@ def test_the_key_on_is_a_text_here_whatever_yaml_thinks_of_it() -> None:
         ("{{ job.id }}", "{{ job.ident }}", "follows[1].parameters.region: job has no 'ident'; it has connection"),
         ("{{ job.id }}", "{{ run.id }}", "follows[1].parameters.region: unknown name 'run'; there is job"),
         ("{{ trigger.job.id }}", "{{ job.id }}", "steps.load.parameters.x: unknown name 'job'; there are parameters"),
-        ("connection: lake, item: Build, job_type: RunNotebook", "connection: adf, pipeline: nightly", "follows[1]: the same"),
+        ("connection: lake, item: Build, job_type: RunNotebook", "connection: same, pipeline: nightly", "follows[1]: the same"),
         ("pipeline: Nightly", "pipeline: p", "follows: with own: true, reports starts reports, without end"),
     ],
 )  # fmt: skip
