@@ -123,9 +123,11 @@ def tick(timer: func.TimerRequest) -> None:
 def work(message: func.QueueMessage) -> None:
     """Advance a run, or look at a place."""
     from shared.app import baton
-    from shared.work import on_message
+    from shared.work import declared_chains, on_message
 
-    on_message(baton().world, message.get_body().decode(), message.dequeue_count or 1)
+    made = baton()
+    body, count = message.get_body().decode(), message.dequeue_count or 1
+    on_message(made.world, body, count, lambda: declared_chains(made))
 
 
 @app.event_grid_trigger(arg_name="event")

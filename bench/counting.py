@@ -16,6 +16,7 @@ from local.simulated_azure.adapter import SimulatedAdapter
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import Connection, StepDefinition
 from shared.core.facts import Observation
+from shared.core.follows import SeenJob
 from shared.core.run import Job
 from shared.ports import History, JobPage, JobQuery, Order, Place, Problem, Service, Services, WatchedJob
 from shared.storage.base import PAGE_ROWS, Message, Page, Queue, Row, Table, Write
@@ -125,6 +126,9 @@ class CountingService:
 
     def list_jobs(self, query: JobQuery) -> JobPage:
         return self.inner.list_jobs(query)
+
+    def jobs_since(self, place: Place, names: Sequence[str], since: datetime) -> Sequence[SeenJob]:
+        return self.inner.jobs_since(place, names, since)
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:
         self.inner.cancel(definition, job)

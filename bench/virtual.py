@@ -32,6 +32,7 @@ from shared.storage.sqlite import SqliteStorage
 from shared.store.alerts import AlertMarks
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
+from shared.store.follows import FollowStore
 from shared.store.outbox import Outbox
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -99,6 +100,7 @@ class VirtualBaton:
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
             deadlines=DeadlineStore(table),
+            follows=FollowStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
             queue=self.queue,

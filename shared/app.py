@@ -72,6 +72,7 @@ def build(
     from shared.store.alerts import AlertMarks
     from shared.store.deadlines import DeadlineStore
     from shared.store.events import EventStore
+    from shared.store.follows import FollowStore
     from shared.store.outbox import Outbox
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
@@ -93,6 +94,7 @@ def build(
         places=PlaceStore(table),
         schedules=ScheduleStore(table),
         deadlines=DeadlineStore(table),
+        follows=FollowStore(table),
         troubles=TroubleStore(table),
         events=EventStore(table),
         queue=storage.queue(QUEUE),

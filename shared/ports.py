@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from shared.core.alerts import Alert
 from shared.core.definition import Connection, StepDefinition
 from shared.core.facts import Observation
+from shared.core.follows import SeenJob
 from shared.core.run import Error, Job
 
 Clock = Callable[[], datetime]
@@ -145,6 +146,9 @@ class Service(Protocol):
 
     def check(self, definitions: Sequence[StepDefinition]) -> Sequence[Problem]:
         """What would keep these steps from working; empty when all is well."""
+
+    def jobs_since(self, place: Place, names: Sequence[str], since: datetime) -> Sequence[SeenJob]:
+        """All jobs there of these pipelines, or job types, that changed after `since`, whoever started them."""
 
     @property
     def history(self) -> History:

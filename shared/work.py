@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 
 from shared.app import Baton
 from shared.chains_file import ChainsFileError
@@ -10,7 +11,8 @@ from shared.core.definition import Chain
 from shared.core.events import NotAnEventError, event_of
 from shared.relay.advance import advance
 from shared.relay.alerts import publish
-from shared.relay.messages import AdvanceMessage, PublishMessage, WatchMessage, from_body
+from shared.relay.follow import look_at_followed
+from shared.relay.messages import AdvanceMessage, FollowMessage, PublishMessage, WatchMessage, from_body
 from shared.relay.on_event import note_unmatched, note_unusable, on_event
 from shared.relay.tick import tick
 from shared.relay.trouble import note_trouble
@@ -20,20 +22,25 @@ from shared.relay.world import World, log
 MOST_DEQUEUES = 5  # as in host.json: then the platform puts the message into the poison queue
 
 
-def on_message(world: World, body: str, dequeue_count: int = 1) -> None:
+Declared = Callable[[], Sequence[Chain] | None]  # the chains; None: what is declared is not known
+
+
+def on_message(world: World, body: str, dequeue_count: int = 1, declared: Declared = lambda: None) -> None:
     """Does what one work message asks. What it raises brings the message back, and at last makes it poison."""
     try:
-        _do(world, body)
+        _do(world, body, declared)
     except Exception as error:
         if dequeue_count >= MOST_DEQUEUES:
             note_trouble(world, body, error)
         raise
 
 
-def _do(world: World, body: str) -> None:
+def _do(world: World, body: str, declared: Declared) -> None:
     match from_body(body):
         case WatchMessage(place, token):
             look(world, place, token)
+        case FollowMessage(place, token):
+            look_at_followed(world, declared() or (), place, token)
         case AdvanceMessage(run_id, seen):
             advance(world, run_id, *([seen] if seen else []))
         case PublishMessage(run_ids):
@@ -41,13 +48,17 @@ def _do(world: World, body: str) -> None:
 
 
 def on_tick(baton: Baton) -> None:
-    """A broken chains file stops the schedules, and says so; runs under way are looked after all the same."""
-    chains: tuple[Chain, ...] | None = None
+    """A broken chains file stops schedules and follows, and says so; runs under way are looked after."""
+    tick(baton.world, declared_chains(baton))
+
+
+def declared_chains(baton: Baton) -> Sequence[Chain] | None:
+    """What the chains file declares; None when it cannot be used."""
     try:
-        chains = tuple(baton.chains_file.chains.values())
+        return tuple(baton.chains_file.chains.values())
     except ChainsFileError as error:
         log.error("action=chains_file_refused %s", error)
-    tick(baton.world, chains)
+        return None
 
 
 def on_delivery(baton: Baton, text: str) -> None:

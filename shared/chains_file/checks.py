@@ -12,6 +12,7 @@ from shared.chains_file.fabric import check_fabric_step
 from shared.chains_file.mistakes import Mistakes, Path, nearest
 from shared.chains_file.power_bi import check_power_bi_step, check_refresh
 from shared.chains_file.shape import ChainHeadShape, ScheduleShape, StepShape
+from shared.core.templates import NAMES
 from shared.core.templates import check as check_template
 from shared.core.values import value_problem
 
@@ -174,17 +175,22 @@ def check_size(path: Path, steps: Mapping[str, StepShape], mistakes: Mistakes) -
 
 
 def check_templates(
-    path: Path, value: Any, parameters: Collection[str], before: Collection[str], mistakes: Mistakes
+    path: Path,
+    value: Any,
+    parameters: Collection[str],
+    before: Collection[str],
+    mistakes: Mistakes,
+    names: Collection[str] = NAMES,
 ) -> None:
-    """Every text in a step's parameters."""
+    """Every text in a step's parameters, or in a follow's, where there are other names."""
     if isinstance(value, dict):
         for key, item in value.items():
-            check_templates((*path, key), item, parameters, before, mistakes)
+            check_templates((*path, key), item, parameters, before, mistakes, names)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            check_templates((*path, index), item, parameters, before, mistakes)
+            check_templates((*path, index), item, parameters, before, mistakes, names)
     elif isinstance(value, str) and "{" in value:
-        for text in check_template(value, parameters=parameters, steps=before):
+        for text in check_template(value, parameters=parameters, steps=before, names=names):
             mistakes.add(path, text)
 
 

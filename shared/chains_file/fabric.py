@@ -26,7 +26,7 @@ def check_fabric_step(path: Path, step: StepShape, mistakes: Mistakes) -> None:
     if step.job_type is None:
         usual = ", ".join(JOB_TYPES[:6])
         mistakes.add((*path, "job_type"), f"is required at a fabric connection; usual ones are {usual}")
-    elif (meant := _other_case(step.job_type)) is not None:
+    elif (meant := other_case(step.job_type)) is not None:
         mistakes.add((*path, "job_type"), f"Fabric reads it with its case; did you mean {meant!r}?")
     if "parameters" in step.execution_data and step.parameters:
         mistakes.add(
@@ -36,7 +36,8 @@ def check_fabric_step(path: Path, step: StepShape, mistakes: Mistakes) -> None:
         mistakes.add(place, "is sent as it is; templates belong in parameters")
 
 
-def _other_case(job_type: str) -> str | None:
+def other_case(job_type: str) -> str | None:
+    """A usual job type that differs only by case."""
     meant = next((known for known in JOB_TYPES if known.lower() == job_type.lower()), None)
     return None if meant == job_type else meant
 

@@ -23,8 +23,10 @@ from shared.chains_file.checks import (
 from shared.chains_file.credentials import credential_of
 from shared.chains_file.deadlines import check_deadline, deadline_of
 from shared.chains_file.events import check_events, patterns_of
+from shared.chains_file.follows import check_circles, check_follows, follows_of
 from shared.chains_file.mistakes import ChainsFileError, Mistake, Mistakes, Path, in_words, nearest
 from shared.chains_file.source import load, with_settings
+from shared.chains_file.texts import HINTS
 from shared.core.definition import (
     Chain,
     ChainsFile,
@@ -90,6 +92,7 @@ class _File:
         raw_chains = self._part("chains")
         chains = {name: chain for name, value in raw_chains.items() if (chain := self._chain(name, value))}
         self._names_apart(raw_chains)
+        check_circles(chains, self._mistakes)
         return ChainsFile(connections=self._connections, chains=chains, credentials=self._credentials)
 
     def _part(self, key: str, *, needed: bool = True) -> dict[str, Any]:
@@ -156,6 +159,7 @@ class _File:
             deadline=None if head.deadline is None else deadline_of(head.deadline),
             schedule=None if schedule is None else Schedule(cron=schedule.cron, time_zone=schedule.time_zone),
             events=patterns_of(head.events),
+            follows=follows_of(head, self._connections),
             max_running=head.max_running,
             overlap=head.overlap,
             parameters={key: _parameter(told) for key, told in head.parameters.items()},
@@ -178,6 +182,7 @@ class _File:
             check_schedule((*path, "schedule"), head.schedule, head, self._mistakes)
         if head.deadline is not None:
             check_deadline((*path, "deadline"), head.deadline, self._mistakes)
+        check_follows(path, head, self._types, self._connections, self._mistakes)
 
     def _steps(self, path: Path, raw: Any) -> dict[str, shape.StepShape]:
         inner = (*path, "steps")
@@ -235,9 +240,7 @@ class _File:
             if place and place[0] in shape.BY_KIND:  # the type of a connection or credential
                 place = place[1:]
             wrong.update(place[:1])
-            self._mistakes.add(
-                (*path, *place), in_words(found, shape.HINTS, _fields_of(kind, found["loc"], value))
-            )
+            self._mistakes.add((*path, *place), in_words(found, HINTS, _fields_of(kind, found["loc"], value)))
         return wrong
 
     def _without_not_yet(self, value: dict[str, Any], path: Path, kind: str) -> dict[str, Any]:

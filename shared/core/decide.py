@@ -14,6 +14,7 @@ from typing import Literal
 
 from shared.core.apply import given_up
 from shared.core.events import event_context
+from shared.core.follows import job_context
 from shared.core.lifecycle import run_event, step_event
 from shared.core.run import FINAL_STEP, Error, Intent, Run, RunStatus, Step, StepStatus, Stop
 from shared.core.templates import TemplateError, render
@@ -233,6 +234,7 @@ def _context(run: Run) -> dict[str, object]:
             "type": run.trigger.type,
             "time": run.trigger.first_time or run.trigger.time,
             "event": event_context(run.trigger.event),
+            "job": run.trigger.job and job_context(run.trigger.job),
         },
         "steps": steps,
         "run": {"id": run.id, "chain": run.chain, "created_at": run.created_at},

@@ -15,6 +15,7 @@ CredentialType = Literal[
 ]
 ConnectionType = Literal["data_factory", "synapse", "fabric", "power_bi"]
 Overlap = Literal["wait", "skip"]
+FollowOn = Literal["succeeded", "failed", "completed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDefinition:
-    """One job to run at one connection, after other steps."""
+    """One job to run at one connection, after other steps. Without a name it is not run, only followed."""
 
     name: str
     connection: Connection
@@ -125,6 +126,36 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """Starts runs when jobs of a pipeline (data_factory, synapse) or an item (fabric) end, whoever started them.
+
+    `on`: with which outcome; "completed" is any. `own`: jobs that Baton itself has started count too.
+    `catch_up_seconds`: how long ago, after downtime, a job may have ended to count still. Strings in `parameters`
+    may be templates over `job`.
+    """
+
+    connection: Connection
+    pipeline: str | None = None
+    item: str | None = None
+    job_type: str | None = None
+    on: FollowOn = "succeeded"
+    own: bool = False
+    catch_up_seconds: float = 3_600
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        """What is followed at its place: a pipeline's name, or the type of an item's jobs."""
+        return self.pipeline or self.job_type or ""
+
+    def as_step(self) -> StepDefinition:
+        """The same pipeline or item as a definition without a name: nothing is started by it."""
+        return StepDefinition(
+            name="", connection=self.connection, pipeline=self.pipeline, item=self.item, job_type=self.job_type
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """What whoever starts a run may say. Without a default it must be said."""
 
@@ -142,6 +173,7 @@ class Chain:
     schedule: Schedule | None = None
     events: tuple[EventPattern, ...] = ()
     deadline: Deadline | None = None
+    follows: tuple[Follow, ...] = ()
     max_running: int | None = None  # None: no limit
     overlap: Overlap = "wait"
     parameters: Mapping[str, Parameter] = field(default_factory=dict)

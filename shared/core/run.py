@@ -51,11 +51,30 @@ class Error:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedJob:
+    """The job whose end started a run. `status` is its service's own word, `outcome` one for all services."""
+
+    id: str
+    connection: str
+    status: str
+    outcome: str  # succeeded, failed, cancelled
+    link: str
+    pipeline: str | None = None
+    item: str | None = None
+    job_type: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    invoked_by: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    output: Any = None  # where the service's list of jobs has it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """What started a run. `missed`: earlier scheduled times that this run stands for after downtime.
 
     `first_time`: of a rerun, the time of the trigger that began the first run. Templates go by it, so that a step
-    done again is about the same day as the ones that are kept.
+    done again is about the same day as the ones that are kept. `job`: the one whose end was followed.
     """
 
     type: TriggerType
@@ -63,6 +82,7 @@ class Trigger:
     missed: tuple[datetime, ...] = ()
     first_time: datetime | None = None
     event: Event | None = None  # what a run of type event was started by; a rerun of it keeps it
+    job: FollowedJob | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

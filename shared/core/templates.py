@@ -2,10 +2,11 @@
 
 What a template sees:
 `parameters` - the run's parameters, by name;
-`trigger` - `{type, time, event}`, time an aware UTC datetime; event None unless one started the run, else
-`{id, type, source, subject, time, data}`;
+`trigger` - `{type, time, event, job}`, time an aware UTC datetime; event None unless one started the run, else
+`{id, type, source, subject, time, data}`; job the one that was followed, or None;
 `steps` - by name, of the steps before: `{status, output, started_at, finished_at, job: {id}}`;
 `run` - `{id, chain, created_at}`.
+The parameters of a follow see `job` alone: the job that ended.
 
 A text that is one `{{ expression }}` gives the expression's value with its type; any other text gives text.
 Values are data: what they hold is never rendered again. Times have two filters of their own: `shift(days=-1)` and
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from shared.core.run import FollowedJob
 from shared.core.values import value_problem
 
 if TYPE_CHECKING:
@@ -28,12 +31,14 @@ if TYPE_CHECKING:
     from shared.core.sandbox import Environment
 
 MEMBERS = {
-    "trigger": frozenset({"type", "time", "event"}),
+    "trigger": frozenset({"type", "time", "event", "job"}),
     "event": frozenset({"id", "type", "source", "subject", "time", "data"}),
     "run": frozenset({"id", "chain", "created_at"}),
+    "job": frozenset(field.name for field in fields(FollowedJob)),
 }
 NAMES = ("parameters", "trigger", "steps", "run")
 EVENT_NAMES = ("event",)  # what the templates see that make a run's parameters of an event
+FOLLOW_NAMES = ("job",)
 MAX_TEMPLATE_CHARACTERS = 16_384
 # What odd templates make Python and Jinja raise, besides Jinja's own errors: a bad zone name ends in OSError, a
 # number of 5,000 digits in ValueError, deep brackets in RecursionError or MemoryError, deep loops in SyntaxError.
@@ -56,7 +61,7 @@ class TemplateError(Exception):
 
 
 def check(
-    text: str, *, parameters: Collection[str], steps: Collection[str], names: Sequence[str] = NAMES
+    text: str, *, parameters: Collection[str], steps: Collection[str], names: Collection[str] = NAMES
 ) -> list[str]:
     """What is wrong with a template, before there is any run. `steps`: those that surely end before this one."""
     from jinja2 import TemplateSyntaxError
@@ -142,13 +147,12 @@ def _json(value: Any, place: str) -> Any:
 
 
 def _mistakes(
-    tree: nodes.Template, parameters: Collection[str], steps: Collection[str], names: Sequence[str]
+    tree: nodes.Template, parameters: Collection[str], steps: Collection[str], names: Collection[str]
 ) -> Iterator[str]:
     from jinja2 import meta, nodes
 
     for name in sorted(meta.find_undeclared_variables(tree) - set(names)):
-        there = f"there are {', '.join(names)}" if len(names) > 1 else f"there is {names[0]}"
-        yield f"unknown name {name!r}; {there}"
+        yield f"unknown name {name!r}; there {'are' if len(names) > 1 else 'is'} {', '.join(names)}"
     for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
         asked = _asked(node)
         if asked is None:

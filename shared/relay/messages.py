@@ -36,14 +36,24 @@ class PublishMessage:
     run_ids: tuple[str, ...] = ()
 
 
-Message = AdvanceMessage | WatchMessage | PublishMessage
+@dataclass(frozen=True, slots=True)
+class FollowMessage:
+    """Look at a followed place, if `token` is still its row's."""
+
+    place: str
+    token: str
 
 
 class BadMessageError(Exception):
     """The body is no work message: it was not written by Baton, or by one of another version."""
 
 
+Message = AdvanceMessage | WatchMessage | FollowMessage | PublishMessage
+
+
 def to_body(message: Message) -> str:
+    if isinstance(message, FollowMessage):
+        return json.dumps({"kind": "follow", "place": message.place, "token": message.token})
     if isinstance(message, PublishMessage):
         return json.dumps({"kind": "publish", "runs": message.run_ids})
     if isinstance(message, WatchMessage):
@@ -60,6 +70,8 @@ def from_body(body: str) -> Message:
             return WatchMessage(str(told["place"]), str(told["token"]))
         if told["kind"] == "publish":
             return PublishMessage(tuple(str(run_id) for run_id in told["runs"]))
+        if told["kind"] == "follow":
+            return FollowMessage(str(told["place"]), str(told["token"]))
         if told["kind"] == "advance":
             return AdvanceMessage(str(told["run"]), decode(Observed, told["seen"]) if "seen" in told else None)
     except (ValueError, KeyError, TypeError) as error:

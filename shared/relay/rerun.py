@@ -41,6 +41,7 @@ def rerun(world: World, run_id: str, begin: str, declared: Chain | None, *, key:
             time=world.now(),
             first_time=old.trigger.first_time or old.trigger.time,
             event=old.trigger.event,
+            job=old.trigger.job,
         ),
         parameters=old.parameters,
         steps=steps_of_rerun(old, definition, begin),

@@ -1,4 +1,7 @@
-"""Once a minute: fire what is due, and find what nobody has touched. Missed or doubled, a tick does no harm."""
+"""Once a minute: fire what is due, have followed places looked at, and find what nobody has touched.
+
+Missed or doubled, a tick does no harm.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.alerts import tend_alerts
 from shared.relay.connections import tend_connections
 from shared.relay.deadlines import keep_deadlines
+from shared.relay.following import followed_places, tend_follows
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.start import BusyError, start
 from shared.relay.watching import tend_watch
@@ -36,6 +40,7 @@ def tick(world: World, chains: Sequence[Chain] | None) -> None:
         _keep_schedules(world, {chain.name: chain for chain in chains if chain.schedule is not None})
         dated = {chain.name: chain for chain in chains if chain.deadline is not None}
         _each("deadline", keep_deadlines(world, dated), lambda act: act())
+        _each("follow", followed_places(world, chains), lambda tended: tend_follows(world, tended))
     overdue = _overdue(world)
     for first in range(0, len(overdue), MAX_BATCH_ROWS):
         _revive(world, overdue[first : first + MAX_BATCH_ROWS])

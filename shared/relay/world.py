@@ -12,6 +12,7 @@ from shared.ports import AlertSink, Clock, RandomBits, Sender, Service, Services
 from shared.store.alerts import AlertMarks
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
+from shared.store.follows import FollowStore
 from shared.store.outbox import Outbox
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -38,6 +39,7 @@ class World:
     places: PlaceStore
     schedules: ScheduleStore
     deadlines: DeadlineStore
+    follows: FollowStore
     troubles: TroubleStore
     events: EventStore
     queue: Sender

@@ -14,12 +14,23 @@ from urllib.parse import quote
 from shared.core.definition import Connection, StepDefinition
 from shared.core.errors import RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Observation
+from shared.core.follows import SeenJob
 from shared.core.run import Job
 from shared.ports import History, JobPage, JobQuery, JobSummary, Order, Place, Problem, WatchedJob
 from shared.services.answers import error_of, retry_after_seconds, skip_of, unchanged
 from shared.services.fabric_calls import Calls, only_viewer, role_remedy
 from shared.services.fabric_items import ITEM_TYPES, Item, Items, scope_of
-from shared.services.fabric_jobs import VERDICTS, instance_id, is_complete, link_of, observation_of, run_body
+from shared.services.fabric_jobs import (
+    SKIPPED,
+    VERDICTS,
+    instance_id,
+    is_complete,
+    link_of,
+    observation_of,
+    run_body,
+    same_job_type,
+    seen_of,
+)
 from shared.services.reach import Reach
 from shared.services.wire import text_of, time_of
 
@@ -95,6 +106,23 @@ class Fabric:
         there = {job_id: job for job_id, job in wanted.items() if job_id not in absent}
         return {job_id: seen.get(job_id) or unchanged(job) for job_id, job in there.items()}
 
+    def jobs_since(self, place: Place, names: Sequence[str], since: datetime) -> Sequence[SeenJob]:
+        try:
+            item = self._items.find(place.scope)
+            entries = [entry for entry in self._entries(item) if text_of(entry.get("id"))]
+        except RefusedError as error:
+            if error.code == "not_found":
+                self._items.forget(place.scope)  # its name may lead to another item by now
+            raise
+        workspace = self._connection.workspace or ""
+        found = [
+            seen_of(entry, name, link_of(self._portal, workspace, item, name, str(entry["id"]).lower()))
+            for name in names
+            for entry in entries
+            if same_job_type(name, entry.get("jobType")) and entry.get("status") != SKIPPED
+        ]
+        return [job for job in found if job.updated_at >= since]
+
     def list_jobs(self, query: JobQuery) -> JobPage:
         """From an item's list, which holds all active and about a hundred ended jobs; it is read whole."""
         item = self._items.read(scope_of(query.what or "", ""))
@@ -142,7 +170,7 @@ class Fabric:
                     return problems
         kinds = sorted({(_scope(step), step.job_type or "") for step in definitions if _scope(step) in items})
         problems += [problem for scope, word in kinds if (problem := _misfit(items[scope], word)) is not None]
-        if items and only_viewer(self._connection, self._reach):
+        if items and any(step.name for step in definitions) and only_viewer(self._connection, self._reach):
             text = "The identity may look into the workspace and run nothing there."
             problems.append(Problem("forbidden", f"{text} {role_remedy(self._connection)}"))
         return [*problems, *_named_twice(items)]
@@ -210,14 +238,9 @@ def _could_be(entry: Mapping[str, Any], order: Order, earliest: datetime) -> boo
     began_at = time_of(entry.get("startTimeUtc"))
     if began_at is None and status not in ("NotStarted", None):  # without a status it is there all the same
         return False
-    if not _same_job_type(order.definition.job_type, entry.get("jobType")):
+    if not same_job_type(order.definition.job_type, entry.get("jobType")):
         return False
     return earliest <= _began(entry) and (began_at is None or began_at <= (order.latest_at or began_at))
-
-
-def _same_job_type(asked: str | None, shown: Any) -> bool:
-    """`Execute` is the newer word for what an item does first of all; the service may answer with the older."""
-    return "Execute" in (asked, shown) or str(asked).lower() == str(shown).lower()
 
 
 def _began(entry: Mapping[str, Any]) -> datetime:

@@ -68,6 +68,10 @@ class Items:
         told = self._calls.get(f"/items/{scope}", f"reading item {scope}")
         return Item(scope, text_of(told.get("displayName")), text_of(told.get("type")))
 
+    def forget(self, scope: str) -> None:
+        """The next one who asks looks the name up anew."""
+        self._found.pop(scope, None)
+
     def moved(self, scope: str, item: Item) -> bool:
         """Whether a name leads to another item than before: for when the one from before is gone."""
         return not GUID.fullmatch(scope) and self.read(scope).id != item.id

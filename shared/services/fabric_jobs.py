@@ -6,23 +6,26 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from shared.core.definition import StepDefinition
 from shared.core.errors import RefusedError
 from shared.core.facts import Observation, Verdict
+from shared.core.follows import SeenJob
 from shared.core.run import Error
 from shared.services.fabric_items import GUID, Item
 from shared.services.wire import text_of, time_of
 
+SKIPPED = "Deduped"  # another instance was running, and this one did no work
 VERDICTS = {
     "NotStarted": Verdict.ACTIVE,
     "InProgress": Verdict.ACTIVE,
     "Completed": Verdict.SUCCEEDED,
     "Failed": Verdict.FAILED,
     "Cancelled": Verdict.CANCELLED,
-    "Deduped": Verdict.FAILED,  # another instance was running, and this one did no work
+    SKIPPED: Verdict.FAILED,
 }
 # Job types whose own settings are all that a caller can say: the step's parameters become executionData.
 SETTINGS_ONLY = frozenset({"sparkjob", "TableMaintenance", "RefreshMaterializedLakeViews"})
@@ -31,6 +34,7 @@ _DEDUPED = (
     "Fabric skipped this start, because another instance of the same job type was running on the item (Deduped):"
     " it did no work. Give the step retries, with a retry_delay as long as such a run takes."
 )
+_LATEST = datetime.max.replace(tzinfo=UTC)
 _NUMBER = re.compile(r"-?\d.*")
 
 
@@ -95,7 +99,7 @@ def observation_of(entry: Mapping[str, Any]) -> Observation | None:
     verdict = VERDICTS.get(status, Verdict.ACTIVE)
     error = None
     if verdict is Verdict.FAILED:
-        error = Error("deduped", _DEDUPED) if status == "Deduped" else Error("job_failed", _reason(entry))
+        error = Error("deduped", _DEDUPED) if status == SKIPPED else Error("job_failed", _reason(entry))
     return Observation(
         verdict=verdict,
         status=status,
@@ -104,6 +108,30 @@ def observation_of(entry: Mapping[str, Any]) -> Observation | None:
         output=output_of(exit_value(entry)) if verdict is Verdict.SUCCEEDED else None,
         error=error,
     )
+
+
+def seen_of(entry: Mapping[str, Any], job_type: str, link: str) -> SeenJob:
+    """An instance of a followed item, under the job type by which it is followed."""
+    seen = observation_of(entry)
+    started_at = time_of(entry.get("startTimeUtc"))
+    return SeenJob(
+        id=str(entry.get("id")).lower(),
+        what=job_type,
+        verdict=seen.verdict if seen else None,
+        status=seen.status if seen else "",
+        updated_at=time_of(entry.get("endTimeUtc")) or started_at or _LATEST,
+        link=link,
+        started_at=started_at,
+        ended_at=seen.ended_at if seen else None,
+        invoked_by=text_of(entry.get("invokeType")),
+        by_call=entry.get("invokeType") != "Scheduled",
+        output=seen.output if seen else None,
+    )
+
+
+def same_job_type(asked: str | None, shown: Any) -> bool:
+    """`Execute` is the newer word for what an item does first of all; the service may answer with the older."""
+    return "Execute" in (asked, shown) or str(asked).lower() == str(shown).lower()
 
 
 def is_complete(entry: Mapping[str, Any]) -> bool:

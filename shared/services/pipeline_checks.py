@@ -41,7 +41,7 @@ def pipeline_problems(pipelines: Pipelines, definitions: Sequence[StepDefinition
                 return [*problems, Problem("not_found", text)], False
             problems.append(Problem("not_found", _unknown(pipelines, pipeline, names)))
             continue
-        steps = [step for step in definitions if step.pipeline == pipeline]
+        steps = [step for step in definitions if step.pipeline == pipeline and step.name]
         problems += [problem for step in steps for problem in _parameter_problems(step, resource)]
     return list(dict.fromkeys(problems)), True
 

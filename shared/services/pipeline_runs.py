@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.core.facts import Observation, Verdict
+from shared.core.follows import SeenJob
 from shared.core.run import Error
 from shared.ports import JobSummary, Order
 from shared.services.wire import text_of, time_of
@@ -57,6 +58,25 @@ def summary_of(run: Mapping[str, Any], link: str) -> JobSummary:
     )
 
 
+def seen_of(run: Mapping[str, Any], link: str, now: datetime) -> SeenJob:
+    """A run at a followed place. One that does not say when it was updated has been just now."""
+    seen, parameters = observation_of(run), run.get("parameters")
+    return SeenJob(
+        id=run["runId"],
+        what=text_of(run.get("pipelineName")) or "",
+        verdict=seen.verdict if seen else None,
+        status=seen.status if seen else "",
+        updated_at=time_of(run.get("lastUpdated")) or time_of(run.get("runEnd")) or now,
+        link=link,
+        started_at=time_of(run.get("runStart")),
+        ended_at=seen.ended_at if seen else None,
+        invoked_by=text_of(_invoked_by(run).get("name")),
+        by_call=_by_call(run),
+        parameters=parameters if isinstance(parameters, dict) else {},
+        output=seen.output if seen else None,
+    )
+
+
 def failed_activities(activities: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those that failed, the one that failed first in front: what failed around it failed because of it."""
     failed = [activity for activity in activities if activity.get("status") == "Failed"]
@@ -87,7 +107,7 @@ def could_be(run: Mapping[str, Any], order: Order, since: datetime, groups: froz
     carrier = order.definition.correlation
     if carrier is not None:
         return bool(parameters.get(carrier) == order.correlation)
-    if _invoked_by(run).get("invokedByType", "Manual") != "Manual":
+    if not _by_call(run):
         return False
     if order.ready_at is not None:  # one that began before its data was ready is never ours
         since = max(since, order.ready_at)
@@ -124,3 +144,8 @@ def _error(run: Mapping[str, Any]) -> Error:
 def _invoked_by(run: Mapping[str, Any]) -> Mapping[str, Any]:
     told = run.get("invokedBy")
     return told if isinstance(told, dict) else {}
+
+
+def _by_call(run: Mapping[str, Any]) -> bool:
+    """Whether a call, as Baton makes them, may have started it: not a trigger, and no other pipeline."""
+    return bool(_invoked_by(run).get("invokedByType", "Manual") == "Manual")

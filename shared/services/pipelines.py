@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from shared.core.definition import Connection, StepDefinition
 from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Observation, Verdict
+from shared.core.follows import SeenJob
 from shared.core.run import Error, Job
 from shared.ports import Clock, History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
 from shared.services.answers import skip_of, unchanged
@@ -25,6 +26,7 @@ from shared.services.pipeline_runs import (
     failed_activities,
     observation_of,
     reason_of,
+    seen_of,
     summary_of,
 )
 from shared.services.wire import text_of, time_of, wire_time
@@ -112,6 +114,11 @@ class PipelineService:
         if since is None:
             seen |= self._seen_alone([wanted[run_id] for run_id in sorted(wanted.keys() - runs.keys())], runs)
         return {**seen, **self._with_reasons(runs, seen)}
+
+    def jobs_since(self, place: Place, names: Sequence[str], since: datetime) -> Sequence[SeenJob]:
+        named = {"operand": "PipelineName", "operator": "In", "values": list(names)}
+        found = {run["runId"]: run for run in self._query(since, [named])}
+        return [seen_of(run, self._calls.link(run_id), self._clock()) for run_id, run in found.items()]
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:
         try:

@@ -16,6 +16,7 @@ import requests
 from shared.core.definition import Connection, Refresh, StepDefinition
 from shared.core.errors import BatonError, RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Observation, Verdict
+from shared.core.follows import SeenJob
 from shared.core.run import Error, Job
 from shared.ports import History, JobPage, JobQuery, JobSummary, Order, Place, Problem, WatchedJob
 from shared.services.answers import bad_answer, error_of, skip_of, unchanged
@@ -134,6 +135,9 @@ class PowerBi:
         if not datasets:
             self._reach.identities.of(self._connection.credential).bearer(self._reach.settings.power_bi_scope)
         return [problem for dataset in datasets if (problem := self._check_dataset(dataset))]
+
+    def jobs_since(self, place: Place, names: Sequence[str], since: datetime) -> Sequence[SeenJob]:
+        raise RefusedError("not_followed", "Refreshes of semantic models cannot be followed.")
 
     def list_jobs(self, query: JobQuery) -> JobPage:
         """From the last 60 refreshes, which is what the service tells of; it cuts no pages."""

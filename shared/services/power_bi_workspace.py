@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.core.definition import Connection, StepDefinition
 from shared.core.facts import Observation
+from shared.core.follows import SeenJob
 from shared.core.run import Job
 from shared.ports import JobPage, JobQuery, Order, Place, Problem, WatchedJob
 from shared.services.power_bi import PowerBi
@@ -49,6 +50,9 @@ class PowerBiWorkspace:
         models = [definition for definition in definitions if definition.dataflow is None]
         found = list(self._dataflows.check(dataflows))
         return [*self._models.check(models), *found] if models or not dataflows else found
+
+    def jobs_since(self, place: Place, names: Sequence[str], since: datetime) -> Sequence[SeenJob]:
+        return self._models.jobs_since(place, names, since)
 
     def list_jobs(self, query: JobQuery) -> JobPage:
         return self._models.list_jobs(query)

@@ -64,16 +64,25 @@ def _checked(baton: Baton, connection: Connection) -> Checked:
 
 def _definitions(baton: Baton, connection: Connection) -> list[StepDefinition]:
     chains = baton.chains_file.chains.values()
-    return [step for chain in chains for step in chain.steps if step.connection.name == connection.name]
+    steps = [step for chain in chains for step in chain.steps]
+    followed = [follow.as_step() for chain in chains for follow in chain.follows]
+    return [step for step in (*steps, *followed) if step.connection.name == connection.name]
 
 
 def _failing_looks(baton: Baton) -> dict[str, list[Problem]]:
-    """Watches whose last looks did not work: their jobs go on, but nobody can see them."""
+    """Watches whose last looks did not work: their jobs go on, but nobody can see them. The same of follows."""
     failing: dict[str, list[Problem]] = {}
     for held in baton.world.places.watches():
         if held.watch.error is not None:
             text = f"Running jobs cannot be looked at ({held.watch.failures} times in a row). {held.watch.error}"
             failing.setdefault(held.watch.place.connection.name, []).append(Problem("look_failed", text))
+    for followed in (held.followed for held in baton.world.follows.all()):
+        problems = failing.setdefault(followed.place.connection.name, [])
+        if followed.error is not None:
+            text = f"What is followed cannot be looked at ({followed.failures} times in a row). {followed.error}"
+            problems.append(Problem("look_failed", text))
+        told = [one.error for one in followed.progress.values() if one.error and one.absent_since is None]
+        problems += [Problem("follow_refused", text) for text in told]
     return failing
 
 

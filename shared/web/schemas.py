@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, get_args
 
-from shared.core.definition import ConnectionType, Overlap
+from shared.core.definition import ConnectionType, FollowOn, Overlap
 from shared.core.ids import CHAIN_NAME
 from shared.core.rerun import FROM_FAILED
 from shared.core.run import RunStatus, StepStatus, TriggerType
@@ -85,6 +85,7 @@ def _of_runs() -> dict[str, Schema]:
         "steps": listed(ref("Step"), description="In the order of the chains file.", minItems=1),
     }
     trigger = {"type": literals(TriggerType), "time": ref("Time"), "missed": listed(ref("Time"), minItems=1)}
+    trigger["job"] = {**ref("FollowedJob"), "description": "Of type pipeline: the job that was followed."}
     trigger["first_time"] = {**ref("Time"), "description": "Of a rerun: when the first run was triggered."}
     event = {"id": text(), "type": text(), "source": text(), "subject": text(), "time": nullable(ref("Time"))}
     trigger["event"] = record(event, description="The event that started the run, without its data.")
@@ -99,8 +100,9 @@ def _of_runs() -> dict[str, Schema]:
         "RunStatus": words(RunStatus),
         "Error": record({"code": text("A stable word."), "message": text("A sentence for people.")}),
         "Trigger": record(
-            trigger, optional=("missed", "first_time", "event"), description="What started the run."
+            trigger, optional=("missed", "first_time", "event", "job"), description="What started the run."
         ),
+        "FollowedJob": _followed_job(),
         "Step": _step(),
         "Run": record(run, description="One execution of a chain."),
         "RunPage": record(page),
@@ -122,6 +124,27 @@ def _step() -> Schema:
         "continues": nullable(text("The failed job of an earlier run that this attempt goes on with.")),
     }
     return record(step, description="A step within a run, with the job of its last attempt.")
+
+
+def _followed_job() -> Schema:
+    job = {
+        "id": text(),
+        "connection": text(pattern=CHAIN_PATTERN),
+        **_followed(),
+        "status": text("In the service's own word."),
+        "outcome": text(enum=["succeeded", "failed", "cancelled"]),
+        "started_at": nullable(ref("Time")),
+        "ended_at": nullable(ref("Time")),
+        "invoked_by": nullable(text("In the service's own word.")),
+        "parameters": {"type": "object", "description": "Its own, as the service shows them."},
+        "output": {"description": "What it returned, where the service's list of jobs has it: any JSON."},
+        "link": text("Where people see it."),
+    }
+    return record(job, description="A pipeline run, or an item's job, whose end started a run.")
+
+
+def _followed() -> dict[str, Schema]:
+    return {"pipeline": nullable(text()), "item": nullable(text("By id or name.")), "job_type": nullable(text())}
 
 
 def _of_chains() -> dict[str, Schema]:
@@ -153,11 +176,20 @@ def _of_chains() -> dict[str, Schema]:
         "next_at": nullable(ref("Time")),
         "late_since": nullable(ref("Time")),
     }
+    follow = {
+        "connection": text(pattern=CHAIN_PATTERN),
+        **_followed(),
+        "on": literals(FollowOn),
+        "own": {"type": "boolean", "description": "Whether jobs that Baton has started count too."},
+        "catch_up_seconds": {"type": "number", "minimum": 0},
+        "parameters": {"type": "object", "description": "For the runs. Texts may be templates."},
+    }
     chain = {
         "name": ref("ChainName"),
         "description": nullable(text()),
         "schedule": nullable(record({"cron": text(), "time_zone": text()})),
         "deadline": nullable(record(deadline)),
+        "follows": listed(record(follow), description="Whose jobs start runs when they end."),
         "next_times": listed(ref("Time"), description="When its schedule fires next. Empty without one."),
         "events": listed(record(pattern), description="Events that start a run; `*` is any text."),
         "max_running": nullable({"type": "integer", "minimum": 1}),

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.core.deadlines import Late, next_window
-from shared.core.definition import Chain, Deadline
+from shared.core.definition import Chain, Deadline, Follow
 from shared.core.due import next_times
 from shared.core.events import Event
-from shared.core.run import Error, Run, Step, Trigger
+from shared.core.run import Error, FollowedJob, Run, Step, Trigger
 from shared.core.trouble import Trouble
 from shared.ports import JobSummary
 
@@ -42,6 +42,7 @@ def chain_view(chain: Chain, last_run: Run | None, now: datetime, late: Late | N
         "name": chain.name,
         "description": chain.description,
         "schedule": schedule,
+        "follows": [_follow(follow) for follow in chain.follows],
         "next_times": [time_view(time) for time in times],
         "events": [
             {
@@ -119,7 +120,8 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
     missed = {"missed": [time_view(time) for time in trigger.missed]} if trigger.missed else {}
     first = {"first_time": time_view(trigger.first_time)} if trigger.first_time else {}
     event = {"event": _event(trigger.event)} if trigger.event else {}
-    return {"type": trigger.type, "time": time_view(trigger.time), **missed, **first, **event}
+    job = {"job": _followed_job(trigger.job)} if trigger.job else {}
+    return {"type": trigger.type, "time": time_view(trigger.time), **missed, **first, **event, **job}
 
 
 def _event(event: Event) -> dict[str, Any]:
@@ -130,6 +132,37 @@ def _event(event: Event) -> dict[str, Any]:
         "source": event.source,
         "subject": event.subject,
         "time": time_view(event.time),
+    }
+
+
+def _followed_job(job: FollowedJob) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "connection": job.connection,
+        "pipeline": job.pipeline,
+        "item": job.item,
+        "job_type": job.job_type,
+        "status": job.status,
+        "outcome": job.outcome,
+        "started_at": time_view(job.started_at),
+        "ended_at": time_view(job.ended_at),
+        "invoked_by": job.invoked_by,
+        "parameters": dict(job.parameters),
+        "output": job.output,
+        "link": job.link,
+    }
+
+
+def _follow(follow: Follow) -> dict[str, Any]:
+    return {
+        "connection": follow.connection.name,
+        "pipeline": follow.pipeline,
+        "item": follow.item,
+        "job_type": follow.job_type,
+        "on": follow.on,
+        "own": follow.own,
+        "catch_up_seconds": follow.catch_up_seconds,
+        "parameters": dict(follow.parameters),
     }
 
 

@@ -41,6 +41,7 @@ from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
+from shared.store.follows import FollowStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -305,6 +306,7 @@ class Story:
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
             deadlines=DeadlineStore(table),
+            follows=FollowStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
             queue=self.post,

@@ -10,7 +10,7 @@ from local.simulated_azure.fabric_items import Item
 from local.simulated_azure.pipelines import Pipeline
 from local.simulated_azure.power_bi import Dataset
 from local.simulated_azure.world import SimulatedAzure
-from shared.core.definition import Chain, Connection, Refresh, Schedule, StepDefinition
+from shared.core.definition import Chain, Connection, Follow, Refresh, Schedule, StepDefinition
 from tests.simulation.events import pattern_of
 from tests.simulation.luck import Luck
 
@@ -28,6 +28,7 @@ DATAFLOW = "33333333-0000-0000-0000-000000000003"
 WHO = "{{ run.id }}"
 CRONS = ("*/2 * * * *", "*/3 * * * *", "*/5 * * * *")
 MOST_STEPS = 5
+NIGHTLY = "nightly"  # a pipeline that no chain starts
 
 
 class Maker:
@@ -43,6 +44,10 @@ class Maker:
         for item in ITEMS:
             made = Item(item, f"item {item[-1]}", "Notebook", seconds=chance.uniform(2, 15), exit_value="7")
             azure.fabric.item(LAKEHOUSE.workspace or "", made)
+        for factory in (azure.data_factory.factory("s", "g", "f-1"), azure.synapse.workspace("syn-0")):
+            seconds, fails = luck.between(NIGHTLY, 0.1, 100), luck.strikes("nightly fails", 0.3)
+            factory.pipelines[NIGHTLY] = Pipeline(NIGHTLY, seconds=seconds, fails="no disk" if fails else None)
+        self._starts: dict[str, list[StepDefinition]] = {}  # pipelines, by the chain that starts them
         azure.fabric.retry_after_seconds = chance.choice([1, 5, 60])
         azure.fabric.names_jobs = chance.random() < 0.8
 
@@ -54,9 +59,12 @@ class Maker:
     def chain(self, name: str) -> Chain:
         """A random graph of steps."""
         count = 1 + sum(self._luck.strikes("a further step", 0.4) for _ in range(MOST_STEPS - 1))
+        steps = tuple(self._step(name, number) for number in range(count))
+        self._starts[name] = [step for step in steps if step.pipeline]
         return Chain(
             name=name,
-            steps=tuple(self._step(name, number) for number in range(count)),
+            steps=steps,
+            follows=self._follows(name) if self._luck.strikes("a follow", 0.2) else (),
             schedule=Schedule(cron=self._chance.choice(CRONS)) if self._luck.strikes("a schedule", 0.2) else None,
             max_running=self._chance.choice([None, None, 1, 2]),
             events=(pattern_of(name),),
@@ -80,7 +88,24 @@ class Maker:
                 return replace(chain, max_running=self._chance.choice([None, 1, 2]))
             case 4:
                 return replace(self.chain(chain.name), schedule=chain.schedule)
+            case 5 if chain.follows:
+                return replace(chain, follows=())
         return chain
+
+    def _follows(self, chain: str) -> tuple[Follow, ...]:
+        """What nobody of Baton's starts, and what chains before this one start: without circles."""
+        luck = self._luck
+        before = [step for name in sorted(self._starts) if name < chain for step in self._starts[name]]
+        known = [
+            Follow(connection=FACTORIES[1], pipeline=NIGHTLY),
+            Follow(connection=FACTORIES[3], pipeline=NIGHTLY),
+            Follow(connection=LAKEHOUSE, item=ITEMS[0], job_type="RunNotebook"),
+            *(Follow(connection=step.connection, pipeline=step.pipeline) for step in before[:2]),
+        ]
+        chosen = known[luck.one_of("what is followed", len(known))]
+        on = ("succeeded", "failed", "completed")[luck.one_of("what counts", 3)]
+        own = chosen.pipeline not in (None, NIGHTLY) and luck.one_of("own jobs", 2) == 0
+        return (replace(chosen, on=on, own=own),)  # type: ignore[arg-type]
 
     def _step(self, chain: str, number: int) -> StepDefinition:
         chance = self._chance

@@ -10,6 +10,8 @@ from shared.core.run import Trigger
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import BusyError, start
 from shared.relay.world import World
+from tests.simulation.chains import NIGHTLY
+from tests.simulation.followed import run_by_somebody
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -44,9 +46,13 @@ class People:
         for number in range(1, 5):
             if luck.strikes("a further caller", 0.35):
                 self._calls(f"key {number}", end)
-        for _ in range(4):
-            if luck.strikes("others refresh", 0.25):
-                scheduler.at(luck.between("others refresh", 0, end), self._others_refresh)
+        for what, most, share, act in (
+            ("others refresh", 4, 0.25, self._others_refresh),
+            ("others run", 6, 0.5, self._others_run),
+        ):
+            for _ in range(most):
+                if luck.strikes(what, share):
+                    scheduler.at(luck.between(what, 0, end), act)
         for _ in range(2):
             if luck.strikes("a cancel", 0.25):
                 scheduler.at(luck.between("a cancel", 5, end), self._cancel_any)
@@ -112,6 +118,17 @@ class People:
             simulation.witness.others.add(refresh.id)
             simulation.scheduler.note(f"somebody else refreshes {model.id} ({kind}, {refresh.id[:8]})")
 
+    def _others_run(self) -> None:
+        """Somebody else, or a trigger, runs what chains follow. What Baton may run too is left to triggers."""
+        simulation, luck = self._simulation, self._simulation.luck
+        followed = [follow for chain in simulation.declared[0] for follow in chain.follows]
+        if followed:
+            follow = followed[luck.one_of("others run", len(followed))]
+            by_hand = follow.pipeline == NIGHTLY and luck.one_of("others run", 2) == 0
+            job_id = run_by_somebody(simulation.azure, follow, by_hand=by_hand)
+            simulation.witness.others.add(job_id)
+            simulation.scheduler.note(f"somebody else runs {follow.what} ({job_id[:8]}, by hand: {by_hand})")
+
     def _deploy(self) -> None:
         """One instance after the other restarts with the new file; meanwhile two versions are at work."""
         simulation, luck = self._simulation, self._simulation.luck
@@ -120,6 +137,7 @@ class People:
         chains = simulation.maker.redeployed(simulation.calendar.agreed)
         simulation.scheduler.note(f"a deploy begins: {', '.join(chain.name for chain in chains)}")
         simulation.calendar.deploying(chains, simulation.scheduler.now())
+        simulation.followed.deploying(chains, simulation.scheduler.now())
         when = 0.0
         for number in range(len(simulation.declared)):
             when += luck.between("a deploy", 0, 40)
@@ -133,4 +151,4 @@ class People:
             chains if other == number else before for other, before in enumerate(simulation.declared)
         ]
         if all(one is chains for one in simulation.declared):
-            simulation.calendar.agreed = chains
+            simulation.calendar.agreed = simulation.followed.agreed = chains

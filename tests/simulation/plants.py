@@ -9,12 +9,15 @@ from typing import Any
 
 from shared.core.alerts import Alert
 from shared.core.errors import TryLaterError, UnclearError
+from shared.core.follows import LATE
+from shared.core.follows import Progress as FollowProgress
 from shared.core.run import Job, Run
 from shared.core.timing import Patience
 from shared.ports import AlertSink, Order, Service, WatchedJob
 from shared.relay.world import Alerts, World
 from shared.storage.base import Delete, Replace, Upsert, Write
 from shared.store.alerts import AlertMarks, Due, Unsent
+from shared.store.follows import FollowedPlace, FollowStore, HeldPlace
 from shared.store.places import PlaceStore
 from shared.store.runs import Held, Pointer, RunStore, Slots
 from shared.store.schedules import Progress, ScheduleStore
@@ -143,6 +146,23 @@ def schedules_begin_anew(simulation: Simulation) -> None:
     _in_every_world(simulation, lambda world: replace(world, schedules=Anew(world.schedules._table)))
 
 
+def move_the_window_first(simulation: Simulation) -> None:
+    """Notes what ended as taken care of when a look begins, before its runs are there."""
+
+    class Early(FollowStore):
+        def save(self, held: HeldPlace, followed: FollowedPlace) -> HeldPlace | None:
+            if followed.token != held.followed.token:
+                done = {key: self._done(one) for key, one in followed.progress.items()}
+                followed = replace(followed, progress=done)
+            return super().save(held, followed)
+
+        def _done(self, progress: FollowProgress) -> FollowProgress:
+            done_until = max(progress.done_until, simulation.scheduler.now() + LATE)
+            return replace(progress, done_until=done_until)
+
+    _in_every_world(simulation, lambda world: replace(world, follows=Early(world.follows._table)))
+
+
 def lose_a_transition(simulation: Simulation) -> None:
     """Saves the end of a step without its row."""
 
@@ -233,6 +253,7 @@ PLANTS = (
     no_claims,
     a_failed_look_is_a_verdict,
     schedules_begin_anew,
+    move_the_window_first,
     lose_a_transition,
     forget_events,
     mark_before_the_send,

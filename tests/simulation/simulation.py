@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -25,6 +26,7 @@ from shared.storage.sqlite import SqliteStorage
 from shared.store.alerts import AlertMarks
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
+from shared.store.follows import FollowStore
 from shared.store.outbox import Outbox
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -36,6 +38,7 @@ from tests.simulation.chains import Maker
 from tests.simulation.clients import STRAIGHT, StraightSession, real_session
 from tests.simulation.events import Events
 from tests.simulation.faults import switch_on
+from tests.simulation.followed import FollowBook
 from tests.simulation.luck import Luck, Misfortune
 from tests.simulation.people import People
 from tests.simulation.scheduler import CrashError, Scheduler, Weather
@@ -92,6 +95,7 @@ class Simulation:
         chains = self.maker.chains()
         self.declared: list[list[Chain]] = [chains] * INSTANCES
         self.calendar = Calendar(ScheduleStore(self.table), chains)
+        self.followed = FollowBook(FollowStore(self.table), self.azure, chains)
         self.bad_until = chance.choice([60.0, 120.0, 200.0, 300.0, 900.0])
         self.severity = chance.choice([0.0, 0.5, 1.0, 1.0, 2.0, 4.0])
         self.subscriber = Subscriber(self.azure) if seed % SEEDS_TO_A_TOPIC == 0 else None
@@ -125,8 +129,9 @@ class Simulation:
             outage(self.azure, self.scheduler, self.luck)
         self.scheduler.note("the faults stop")
         self.scheduler.run_until(self.bad_until + PEACE_SECONDS, self._is_broken)
+        quiet = [replace(chain, schedule=None) for chain in self.calendar.agreed or []]
         self.calendar.deploying([], self.scheduler.now())
-        self.declared = [[]] * INSTANCES  # no schedule brings new runs any more
+        self.declared = [quiet] * INSTANCES  # no schedule brings new runs any more
         self.scheduler.run_until(LAST_SECOND, self._is_over)
 
     def bad(self, share: float) -> float:
@@ -174,6 +179,7 @@ class Simulation:
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
             deadlines=DeadlineStore(table),
+            follows=FollowStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
@@ -194,6 +200,7 @@ class Simulation:
             and not self.events.waiting
             and not list(RunStore(self.table).pointers())
             and not (self.subscriber and self.subscriber.waits_for(self.table))
+            and self.followed.settled(self.scheduler.now())
         ):
             self._quiet_at = self.scheduler.seconds + 150  # idle watches are dropped meanwhile
         if not self.luck.strikes("a tick is missed", self.bad(0.1)):
@@ -206,6 +213,7 @@ class Simulation:
         def ended(error: BaseException | None) -> None:
             self.heard(error)
             self.calendar.ticked()
+            self.followed.ticked()
 
         self.call("tick", lambda world, number: tick(world, self.declared[number]), ended)
 
@@ -223,4 +231,6 @@ class Simulation:
                 lambda: self._deliver(body, count + 1),
             )
 
-        self.call("message", lambda world, _number: on_message(world, body, count), ended)
+        self.call(
+            "message", lambda world, number: on_message(world, body, count, lambda: self.declared[number]), ended
+        )

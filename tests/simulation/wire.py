@@ -11,6 +11,7 @@ from local.simulated_azure.messages import LostError, Request, Response
 from local.simulated_azure.world import SimulatedAzure
 from shared.core.definition import StepDefinition
 from shared.core.facts import Observation
+from shared.core.follows import SeenJob
 from shared.core.run import Job
 from shared.ports import History, JobPage, JobQuery, Order, Place, Problem, Service, Services, WatchedJob
 from tests.simulation.books import all_jobs
@@ -117,6 +118,9 @@ class Overheard:
         self, place: Place, jobs: Sequence[WatchedJob], since: datetime | None
     ) -> Mapping[str, Observation]:
         return self.inner.observe(place, jobs, since)
+
+    def jobs_since(self, place: Place, names: Sequence[str], since: datetime) -> Sequence[SeenJob]:
+        return self.inner.jobs_since(place, names, since)
 
     def cancel(self, definition: StepDefinition, job: Job) -> None:
         self.inner.cancel(definition, job)

@@ -83,5 +83,5 @@ def test_shapes_that_do_not_fit_are_told_by_their_field() -> None:
 def test_what_a_trigger_has_is_checked_in_steps() -> None:
     text = GOOD.replace("trigger.event.data.url", "trigger.evnt.data.url")
     assert mistakes(text) == [
-        "chains.sales.steps.load.parameters.url: trigger has no 'evnt'; it has event, time, type"
+        "chains.sales.steps.load.parameters.url: trigger has no 'evnt'; it has event, job, time, type"
     ]

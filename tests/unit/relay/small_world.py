@@ -11,6 +11,7 @@ from typing import Any
 from shared.core.definition import Chain, Connection, StepDefinition
 from shared.core.errors import BatonError
 from shared.core.facts import Observation, Verdict
+from shared.core.follows import SeenJob
 from shared.core.run import Job, Run, Trigger
 from shared.core.timing import Patience
 from shared.ports import History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
@@ -20,6 +21,7 @@ from shared.relay.world import World
 from shared.storage.sqlite import SqliteStorage
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
+from shared.store.follows import FollowStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -47,6 +49,9 @@ class FakeService:
     asked: list[datetime | None] = field(default_factory=list)  # since when, by the looks
     wanted: list[Order] = field(default_factory=list)
     same_id: str | None = None
+    others: list[SeenJob] = field(default_factory=list)  # what is followed
+    jobs_since_fails: list[BatonError] = field(default_factory=list)
+    asked_for: list[tuple[tuple[str, ...], datetime]] = field(default_factory=list)
     while_observing: Callable[[], object] = lambda: None
 
     def place(self, definition: StepDefinition) -> Place:
@@ -86,6 +91,12 @@ class FakeService:
             job_id: seen for job_id, seen in self.jobs.items() if job_id in wanted and job_id not in self.hidden
         }
 
+    def jobs_since(self, place: Place, names: Sequence[str], since: datetime) -> Sequence[SeenJob]:
+        self.asked_for.append((tuple(names), since))
+        if self.jobs_since_fails:
+            raise self.jobs_since_fails.pop(0)
+        return [job for job in self.others if job.what in names and job.updated_at >= since]
+
     def cancel(self, definition: StepDefinition, job: Job) -> None:
         self.cancelled.append(job.id)
         self.end(job.id, Verdict.CANCELLED)
@@ -114,6 +125,7 @@ class SmallWorld:
 
     def __init__(self) -> None:
         self.now = T0
+        self.declared: Sequence[Chain] = ()
         self.storage = SqliteStorage(None, clock=lambda: self.now)
         table = self.storage.table("baton")
         self.queue = self.storage.queue("baton-work")
@@ -124,6 +136,7 @@ class SmallWorld:
             places=PlaceStore(table),
             schedules=ScheduleStore(table),
             deadlines=DeadlineStore(table),
+            follows=FollowStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
             queue=self.queue,
@@ -144,6 +157,7 @@ class SmallWorld:
     def pass_time(self, seconds: float, *, messages: bool = True, ticks: Sequence[Chain] | None = None) -> None:
         """Time goes on second by second; each whole minute ticks when `ticks` names the chains."""
         end = self.now + timedelta(seconds=seconds)
+        self.declared = self.declared if ticks is None else tuple(ticks)
         while self.now < end:
             self.now += timedelta(seconds=1)
             if messages:
@@ -159,7 +173,7 @@ class SmallWorld:
                 self.queue.delete(message)
 
     def handle(self, body: str) -> None:
-        on_message(self.world, body)
+        on_message(self.world, body, declared=lambda: self.declared)
 
     def lose_messages(self) -> int:
         """Everything that was on its way is gone."""
