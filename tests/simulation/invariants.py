@@ -97,8 +97,8 @@ def _jobs(simulation: Simulation) -> Iterator[str]:
         if job_id in witness.claims:
             continue
         job = witness.job(job_id)
-        if taken and job is not None and looks_alike(job):
-            continue  # somebody's fresh refresh may be taken for a lost one of ours
+        if job is not None and looks_alike(job) and (taken or witness.was_swapped(attempt)):
+            continue  # a fresh refresh of somebody's, or of another attempt's, may be taken for a lost one of ours
         yield f"job {job_id} was started for {attempt}, and no attempt knows of it"
 
 

@@ -192,22 +192,27 @@ class Simulation:
 
     def _minute(self) -> None:
         """The timer: on time, missed, or twice."""
-        peace = self.scheduler.seconds > self.bad_until + PEACE_SECONDS and self.scheduler.is_idle()
-        if (
-            peace
-            and self._quiet_at is None
-            and not self.people.waiting
-            and not self.events.waiting
-            and not list(RunStore(self.table).pointers())
-            and not (self.subscriber and self.subscriber.waits_for(self.table))
-            and self.followed.settled(self.scheduler.now())
-        ):
+        if self._quiet_at is None and self._is_quiet():
             self._quiet_at = self.scheduler.seconds + 150  # idle watches are dropped meanwhile
         if not self.luck.strikes("a tick is missed", self.bad(0.1)):
             self._tick()
             if self.luck.strikes("a tick is doubled", self.bad(0.1)):
                 self._tick()
         self.scheduler.after(60, self._minute)
+
+    def _is_quiet(self) -> bool:
+        """Whether nobody waits for anything any more. What is never done keeps it from being quiet until the end."""
+        places = PlaceStore(self.table)
+        return (
+            self.scheduler.seconds > self.bad_until + PEACE_SECONDS
+            and self.scheduler.is_idle()
+            and not self.people.waiting
+            and not self.events.waiting
+            and not list(RunStore(self.table).pointers())
+            and not any(places.watched(held.key) for held in places.watches())
+            and not (self.subscriber and self.subscriber.waits_for(self.table))
+            and self.followed.settled(self.scheduler.now())
+        )
 
     def _tick(self) -> None:
         def ended(error: BaseException | None) -> None:
