@@ -201,7 +201,7 @@ class Simulation:
         self.scheduler.after(60, self._minute)
 
     def _is_quiet(self) -> bool:
-        """Whether nobody waits for anything any more. What is never done keeps it from being quiet until the end."""
+        """Whether nobody waits for anything any more. What is never done is waited for to the end."""
         places = PlaceStore(self.table)
         return (
             self.scheduler.seconds > self.bad_until + PEACE_SECONDS

@@ -102,7 +102,7 @@ class Witness:
             self.wrong(f"a job of {step} of {run_id} began, though it was saved as {seen.status}")
 
     def was_swapped(self, attempt: tuple[str, str, int]) -> bool:
-        """Whether the attempt has another's job, lost in the same moments, which its service shows no difference of."""
+        """Whether the attempt has another one's job, lost in the same moments, that looks just alike."""
         held = [job for job, owner in self.claims.items() if owner == attempt and self.owners.get(job) != attempt]
         return any((job := self.job(job_id)) is not None and looks_alike(job) for job_id in held)
 
