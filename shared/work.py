@@ -29,8 +29,8 @@ def _do(world: World, body: str) -> None:
     match from_body(body):
         case WatchMessage(place, token):
             look(world, place, token)
-        case AdvanceMessage(run_id, seen):
-            advance(world, run_id, *([seen] if seen else []))
+        case AdvanceMessage() as message:
+            advance(world, message.run_id, *message.facts())
 
 
 def on_tick(baton: Baton) -> None:

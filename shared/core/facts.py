@@ -123,6 +123,13 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """A later run takes the place of this one (`overlap: cancel_running`). `by`: its id, where it is known."""
+
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlotGranted:
     """The run may begin: fewer than max_running runs of its chain are under way."""
 
@@ -138,5 +145,6 @@ Fact = (
     | StopSent
     | StopFailed
     | CancelRequested
+    | Superseded
     | SlotGranted
 )

@@ -149,6 +149,7 @@ class Run:
     transitions: int = 0
     unsaved: tuple[Transition, ...] = ()
     rerun_of: str | None = None  # the id of the run that this one repeats
+    superseded: Error | None = None  # why it is being cancelled, when that is for a later run
 
     @property
     def chain(self) -> str:

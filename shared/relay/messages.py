@@ -9,16 +9,25 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from shared.core.facts import Observed
+from shared.core.facts import Fact, Observed, Superseded
 from shared.store.codec import decode, encode
 
 
 @dataclass(frozen=True, slots=True)
 class AdvanceMessage:
-    """Look what is next with a run. `seen`: what a look at its job has just shown."""
+    """Look what is next with a run. `seen`: what a look at its job has just shown.
+
+    `superseded_by`: the later run that takes its place.
+    """
 
     run_id: str
     seen: Observed | None = None
+    superseded_by: str | None = None
+
+    def facts(self) -> tuple[Fact, ...]:
+        """What the run learns by it."""
+        by = () if self.superseded_by is None else (Superseded(by=self.superseded_by),)
+        return by if self.seen is None else (self.seen, *by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,8 @@ def to_body(message: AdvanceMessage | WatchMessage) -> str:
     if isinstance(message, WatchMessage):
         return json.dumps({"kind": "watch", "place": message.place, "token": message.token})
     seen = {"seen": encode(Observed, message.seen)} if message.seen else {}
-    return json.dumps({"kind": "advance", "run": message.run_id, **seen})
+    by = {"superseded_by": message.superseded_by} if message.superseded_by else {}
+    return json.dumps({"kind": "advance", "run": message.run_id, **seen, **by})
 
 
 def from_body(body: str) -> AdvanceMessage | WatchMessage:
@@ -47,7 +57,8 @@ def from_body(body: str) -> AdvanceMessage | WatchMessage:
         if told["kind"] == "watch":
             return WatchMessage(str(told["place"]), str(told["token"]))
         if told["kind"] == "advance":
-            return AdvanceMessage(str(told["run"]), decode(Observed, told["seen"]) if "seen" in told else None)
+            seen = decode(Observed, told["seen"]) if "seen" in told else None
+            return AdvanceMessage(str(told["run"]), seen, told.get("superseded_by"))
     except (ValueError, KeyError, TypeError) as error:
         raise BadMessageError(f"not a work message: {body[:80]!r}") from error
     raise BadMessageError(f"a work message of unknown kind: {told['kind']!r}")

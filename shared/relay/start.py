@@ -12,12 +12,12 @@ from typing import Any, Protocol
 from shared.core.definition import Chain
 from shared.core.ids import run_id
 from shared.core.run import Run, Trigger, new_run
+from shared.core.slots import Slots
 from shared.core.values import value_problem
 from shared.relay.advance import advance
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.world import World, say
 from shared.storage.base import StorageError
-from shared.store.runs import Slots
 
 MOST_WAITING = 1_000
 MOST_RACES = 200
@@ -153,14 +153,24 @@ def _slots(world: World, chain: Chain, new_id: str) -> Slots | None:
     if chain.max_running is None:
         return None
     before = world.runs.slots(chain.name)
+    if chain.overlap == "cancel_running":
+        return _in_place_of_others(world, chain, before.superseding(new_id, chain.max_running), new_id)
     after = before.entered(new_id, chain.max_running)
     if new_id in after.waiting:
         if chain.overlap == "skip":
             world.runs.withdraw(new_id)
             raise AlreadyRunningError(chain.name, before.holders)
         if len(after.waiting) > MOST_WAITING:
-            world.runs.withdraw(new_id)
-            raise TooManyWaitingError(
-                f"{MOST_WAITING} runs of chain {chain.name!r} wait already; try again later."
-            )
+            raise _too_many(world, chain, new_id)
     return after
+
+
+def _in_place_of_others(world: World, chain: Chain, after: Slots, new_id: str) -> Slots:
+    if len(after.superseded) > MOST_WAITING:
+        raise _too_many(world, chain, new_id)
+    return after
+
+
+def _too_many(world: World, chain: Chain, new_id: str) -> TooManyWaitingError:
+    world.runs.withdraw(new_id)
+    return TooManyWaitingError(f"{MOST_WAITING} runs of chain {chain.name!r} wait already; try again later.")

@@ -14,6 +14,7 @@ from shared.core.due import due_times
 from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.start import BusyError, start
+from shared.relay.waiting import wants_waking
 from shared.relay.watching import tend_watch
 from shared.relay.world import World, log, say
 from shared.storage.base import MAX_BATCH_ROWS
@@ -126,5 +127,5 @@ def _revived(world: World, pointer: Pointer) -> tuple[Pointer, ...]:
 def _needs_somebody(world: World, run: Run, due: datetime | None, now: datetime) -> bool:
     """A run that waits for its slot is left alone: whoever gives it one has the timer look again soon."""
     if run.status is RunStatus.RUNNING and run.queued:
-        return run.id in world.runs.slots(run.chain).holders
+        return wants_waking(world, run)
     return run.status is not RunStatus.RUNNING or (due is not None and due <= now)

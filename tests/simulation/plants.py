@@ -9,12 +9,13 @@ from typing import Any
 
 from shared.core.errors import TryLaterError, UnclearError
 from shared.core.run import Job, Run
+from shared.core.slots import Slots
 from shared.core.timing import Patience
 from shared.ports import Order, Service, WatchedJob
 from shared.relay.world import World
 from shared.storage.base import Delete, Replace, Upsert, Write
 from shared.store.places import PlaceStore
-from shared.store.runs import Held, Pointer, RunStore, Slots
+from shared.store.runs import Held, Pointer, RunStore
 from shared.store.schedules import Progress, ScheduleStore
 from tests.simulation.simulation import Simulation
 from tests.simulation.wire import Overheard

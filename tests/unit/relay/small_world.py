@@ -160,8 +160,8 @@ class SmallWorld:
         match from_body(body):
             case WatchMessage(place, token):
                 look(self.world, place, token)
-            case AdvanceMessage(run_id, seen):
-                advance(self.world, run_id, *([seen] if seen else []))
+            case AdvanceMessage() as message:
+                advance(self.world, message.run_id, *message.facts())
 
     def lose_messages(self) -> int:
         """Everything that was on its way is gone."""
