@@ -59,6 +59,22 @@ def rerun_run(req: func.HttpRequest) -> func.HttpResponse:
     return _answered(lambda baton: api.rerun_run(baton, req.route_params["id"], req.get_body(), key))
 
 
+@app.route(route="chains/{chain}/pause", methods=["POST"])
+def pause_chain(req: func.HttpRequest) -> func.HttpResponse:
+    """Have a chain start nothing by itself."""
+    from shared.web import pauses
+
+    return _answered(lambda baton: pauses.pause_chain(baton, req.route_params["chain"], req.get_body()))
+
+
+@app.route(route="chains/{chain}/resume", methods=["POST"])
+def resume_chain(req: func.HttpRequest) -> func.HttpResponse:
+    """Let a paused chain go on."""
+    from shared.web import pauses
+
+    return _answered(lambda baton: pauses.resume_chain(baton, req.route_params["chain"]))
+
+
 @app.route(route="chains", methods=["GET"])
 def list_chains(req: func.HttpRequest) -> func.HttpResponse:
     """What is declared, when it fires next, and how it went last."""

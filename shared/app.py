@@ -68,6 +68,7 @@ def build(
     from shared.relay.world import World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
+    from shared.store.pauses import PauseStore
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
@@ -82,6 +83,7 @@ def build(
     world = World(
         runs=RunStore(table),
         places=PlaceStore(table),
+        pauses=PauseStore(table),
         schedules=ScheduleStore(table),
         troubles=TroubleStore(table),
         queue=storage.queue(QUEUE),

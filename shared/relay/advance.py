@@ -13,7 +13,7 @@ from shared.core.pace import KEPT_DURATIONS
 from shared.core.run import Run, RunStatus, Step, StepStatus
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.perform import perform
-from shared.relay.waiting import learned_of_slot, newly_held, point_at
+from shared.relay.waiting import learned_of_slot, newly_held, point_at, wake, without
 from shared.relay.world import World, say
 from shared.storage.base import MAX_DELAY_SECONDS
 from shared.store.places import place_key
@@ -62,7 +62,7 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
     slots = before = None
     if ended and run.definition.max_running is not None:
         before = world.runs.slots(run.chain)
-        slots = before.left(run.id, run.definition.max_running)
+        slots = without(world, run, before)
         point_at(world, newly_held(before, slots))
     if urgent and world.now() > run.created_at + timedelta(seconds=world.patience.revive_seconds / 2):
         world.runs.point(run.id, world.now() + timedelta(seconds=world.patience.lease_seconds), run.created_at)
@@ -101,8 +101,7 @@ def _close(world: World, run: Run, promoted: tuple[str, ...]) -> None:
     """Wakes who may run now, and has the timer forget the run. Repeated after a crash, from the start."""
     if not promoted and run.definition.max_running is not None:
         promoted = world.runs.slots(run.chain).holders
-    for next_run in promoted:
-        world.queue.send(to_body(AdvanceMessage(next_run)))
+    wake(world, promoted)
     world.runs.close(run)
 
 

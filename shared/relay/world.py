@@ -9,6 +9,7 @@ from datetime import datetime
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
 from shared.ports import Clock, RandomBits, Sender, Service, Services
+from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -23,6 +24,7 @@ class World:
 
     runs: RunStore
     places: PlaceStore
+    pauses: PauseStore
     schedules: ScheduleStore
     troubles: TroubleStore
     queue: Sender

@@ -7,18 +7,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from shared.app import Baton
-from shared.core.definition import Chain
 from shared.core.ids import CHAIN_NAME, chain_of
 from shared.core.rerun import NothingToRunError, UnknownStepError
 from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.rerun import StillRunningError, rerun
-from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError, start
+from shared.relay.start import AlreadyRunningError, BadParametersError, PausedError, TooManyWaitingError, start
 from shared.relay.trouble import trouble_of
 from shared.relay.world import log
 from shared.storage.base import TooLargeError
 from shared.web.answer import Answer, Mistake, ProblemError, json_answer
-from shared.web.bodies import rerun_begin, start_parameters
+from shared.web.bodies import rerun_begin, start_body
+from shared.web.declared import declared_chain
 from shared.web.limits import (
     CURSOR,
     DEFAULT_LIMIT,
@@ -27,19 +27,19 @@ from shared.web.limits import (
     PLATFORM_QUERY,
     RUN_RETRY_SECONDS,
 )
-from shared.web.views import chain_view, run_view
+from shared.web.views import chain_view, pause_view, run_view
 
 
 def start_run(baton: Baton, chain_name: str, body: bytes, idempotency_key: str | None) -> Answer:
     """`POST /api/chains/{chain}/runs`."""
-    chain = _chain(baton, chain_name)
+    chain = declared_chain(baton, chain_name)
     _check_key(idempotency_key)
-    parameters = start_parameters(body)
+    said = start_body(body)
     trigger = Trigger(type="http", time=baton.world.now())
     cause = None if idempotency_key is None else f"key {idempotency_key}"
     with _refusals():
         try:
-            run, _ = start(baton.world, chain, trigger, parameters, cause=cause)
+            run, _ = start(baton.world, chain, trigger, said.parameters, cause=cause, force=said.force)
         except BadParametersError as error:
             mistakes = [_misfit(mistake) for mistake in error.mistakes]
             raise ProblemError(400, "The parameters do not fit the chain.", errors=mistakes) from error
@@ -68,6 +68,10 @@ def _refusals() -> Iterator[None]:
     """What keeps any further run of a chain from starting, as problems."""
     try:
         yield
+    except PausedError as error:
+        chain = error.pause.chain
+        remedy = f'POST /api/chains/{chain}/resume ends that; "force": true in the body starts a run all the same.'
+        raise ProblemError(409, f"{error} {remedy}", paused=pause_view(error.pause)) from error
     except AlreadyRunningError as error:
         raise ProblemError(409, str(error), running=list(error.running)) from error
     except TooManyWaitingError as error:
@@ -116,19 +120,12 @@ def cancel_run(baton: Baton, run_id: str) -> Answer:
 def list_chains(baton: Baton) -> Answer:
     """`GET /api/chains`."""
     now = baton.world.now()
+    pauses = {pause.chain: pause for pause in baton.world.pauses.all() if pause.lasts(now)}
     chains = []
     for chain in baton.chains_file.chains.values():
         newest = baton.world.runs.newest_of(chain.name, status=None, limit=1, cursor=None).runs
-        chains.append(chain_view(chain, newest[0] if newest else None, now))
+        chains.append(chain_view(chain, newest[0] if newest else None, now, pauses.get(chain.name)))
     return json_answer(200, {"chains": chains})
-
-
-def _chain(baton: Baton, name: str) -> Chain:
-    chain = baton.chains_file.chains.get(name)
-    if chain is None:
-        declared = ", ".join(sorted(baton.chains_file.chains)) or "none"
-        raise ProblemError(404, f"There is no chain {name[:200]!r}. Declared are: {declared}.")
-    return chain
 
 
 def _check_key(idempotency_key: str | None) -> None:

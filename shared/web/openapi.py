@@ -57,6 +57,8 @@ def document() -> dict[str, Any]:
 
 def paths() -> dict[str, Any]:
     """Every path with its methods."""
+    from shared.web import openapi_controls  # which is made of what stands here
+
     return {
         "/api/chains/{chain}/runs": {"post": _start_run()},
         "/api/runs": {"get": _list_runs()},
@@ -67,6 +69,7 @@ def paths() -> dict[str, Any]:
         "/api/connections/{name}/jobs": {"get": _list_jobs()},
         "/api/health": {"get": _health()},
         "/api/openapi.json": {"get": _openapi()},
+        **openapi_controls.paths(),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.core.definition import Chain
 from shared.core.due import next_times
+from shared.core.pause import Pause
 from shared.core.run import Error, Run, Step, Trigger
 from shared.core.trouble import Trouble
 from shared.ports import JobSummary
@@ -32,7 +33,7 @@ def run_view(run: Run, trouble: Trouble | None = None) -> dict[str, Any]:
     }
 
 
-def chain_view(chain: Chain, last_run: Run | None, now: datetime) -> dict[str, Any]:
+def chain_view(chain: Chain, last_run: Run | None, now: datetime, pause: Pause | None = None) -> dict[str, Any]:
     """A declared chain, when it fires next, and how it went last."""
     times = next_times(chain.schedule, now, NEXT_TIMES) if chain.schedule else []
     schedule = chain.schedule and {"cron": chain.schedule.cron, "time_zone": chain.schedule.time_zone}
@@ -52,7 +53,15 @@ def chain_view(chain: Chain, last_run: Run | None, now: datetime) -> dict[str, A
             for step in chain.steps
         ],
         "last_run": last_run and _last_run(last_run),
+        "paused": pause_view(pause),
     }
+
+
+def pause_view(held: Pause | None) -> dict[str, Any] | None:
+    """A pause as the API shows it; None: not paused."""
+    if held is None:
+        return None
+    return {"since": time_view(held.since), "until": time_view(held.until), "reason": held.reason}
 
 
 def job_view(job: JobSummary) -> dict[str, Any]:

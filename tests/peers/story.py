@@ -39,6 +39,7 @@ from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -301,6 +302,7 @@ class Story:
         return World(
             runs=RunStore(table),
             places=PlaceStore(table),
+            pauses=PauseStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
             queue=self.post,

@@ -21,6 +21,7 @@ from shared.relay.tick import tick
 from shared.relay.watch import look
 from shared.relay.world import World
 from shared.storage.sqlite import SqliteStorage
+from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
@@ -122,6 +123,7 @@ class SmallWorld:
         self.world = World(
             runs=RunStore(table),
             places=PlaceStore(table),
+            pauses=PauseStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
             queue=self.queue,
