@@ -29,6 +29,7 @@ from shared.relay.watch import look
 from shared.relay.world import World
 from shared.services.reach import Reach
 from shared.services.registry import Registry
+from shared.services.web_hook import PostBack
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
 from shared.store.pauses import PauseStore
@@ -36,6 +37,7 @@ from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.store.web_hooks import WebHookStore
 
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 BATCH = 8  # messages that a host fetches at once (host.json)
@@ -94,6 +96,8 @@ class VirtualBaton:
             pauses=PauseStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
+            web_hooks=WebHookStore(table),
+            post_back=PostBack((), loopback=False),
             queue=self.queue,
             services=CountingServices(Registry(reach), self.counts),
             clock=lambda: self.now,

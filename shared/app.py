@@ -68,13 +68,16 @@ def build(
     from shared.relay.world import World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
+    from shared.services.web_hook import PostBack
     from shared.store.pauses import PauseStore
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
     from shared.store.troubles import TroubleStore
+    from shared.store.web_hooks import WebHookStore
 
     logging.getLogger("azure").setLevel(logging.WARNING)  # else every storage call is logged with its headers
+    logging.getLogger("urllib3").setLevel(logging.WARNING)  # else addresses with their tokens are
     now = clock or utc_now
     carrier = session or requests.Session()
     identities = Identities(settings, carrier, now)
@@ -86,6 +89,8 @@ def build(
         pauses=PauseStore(table),
         schedules=ScheduleStore(table),
         troubles=TroubleStore(table),
+        web_hooks=WebHookStore(table),
+        post_back=PostBack(settings.callback_hosts, loopback=settings.allow_loopback),
         queue=storage.queue(QUEUE),
         services=Registry(reach),
         clock=now,

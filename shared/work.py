@@ -6,10 +6,11 @@ from shared.app import Baton
 from shared.chains_file import ChainsFileError
 from shared.core.definition import Chain
 from shared.relay.advance import advance
-from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
+from shared.relay.messages import AdvanceMessage, CallBackMessage, WatchMessage, from_body
 from shared.relay.tick import tick
 from shared.relay.trouble import note_trouble
 from shared.relay.watch import look
+from shared.relay.web_hooks import call_back
 from shared.relay.world import World, log
 
 MOST_DEQUEUES = 5  # as in host.json: then the platform puts the message into the poison queue
@@ -29,6 +30,8 @@ def _do(world: World, body: str) -> None:
     match from_body(body):
         case WatchMessage(place, token):
             look(world, place, token)
+        case CallBackMessage(run_id):
+            call_back(world, run_id)
         case AdvanceMessage() as message:
             advance(world, message.run_id, *message.facts())
 

@@ -14,6 +14,7 @@ from shared.core.run import Run, RunStatus, Step, StepStatus
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.perform import perform
 from shared.relay.waiting import learned_of_slot, newly_held, point_at, wake, without
+from shared.relay.web_hooks import announce_end
 from shared.relay.world import World, say
 from shared.storage.base import MAX_DELAY_SECONDS
 from shared.store.places import place_key
@@ -102,6 +103,7 @@ def _close(world: World, run: Run, promoted: tuple[str, ...]) -> None:
     if not promoted and run.definition.max_running is not None:
         promoted = world.runs.slots(run.chain).holders
     wake(world, promoted)
+    announce_end(world, run.id)
     world.runs.close(run)
 
 

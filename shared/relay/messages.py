@@ -38,11 +38,23 @@ class WatchMessage:
     token: str
 
 
+@dataclass(frozen=True, slots=True)
+class CallBackMessage:
+    """Call the pipelines back that wait for a run."""
+
+    run_id: str
+
+
+Message = AdvanceMessage | WatchMessage | CallBackMessage
+
+
 class BadMessageError(Exception):
     """The body is no work message: it was not written by Baton, or by one of another version."""
 
 
-def to_body(message: AdvanceMessage | WatchMessage) -> str:
+def to_body(message: Message) -> str:
+    if isinstance(message, CallBackMessage):
+        return json.dumps({"kind": "call_back", "run": message.run_id})
     if isinstance(message, WatchMessage):
         return json.dumps({"kind": "watch", "place": message.place, "token": message.token})
     seen = {"seen": encode(Observed, message.seen)} if message.seen else {}
@@ -50,12 +62,14 @@ def to_body(message: AdvanceMessage | WatchMessage) -> str:
     return json.dumps({"kind": "advance", "run": message.run_id, **seen, **by})
 
 
-def from_body(body: str) -> AdvanceMessage | WatchMessage:
+def from_body(body: str) -> Message:
     """Raises BadMessageError."""
     try:
         told = json.loads(body)
         if told["kind"] == "watch":
             return WatchMessage(str(told["place"]), str(told["token"]))
+        if told["kind"] == "call_back":
+            return CallBackMessage(str(told["run"]))
         if told["kind"] == "advance":
             seen = decode(Observed, told["seen"]) if "seen" in told else None
             return AdvanceMessage(str(told["run"]), seen, told.get("superseded_by"))

@@ -17,6 +17,7 @@ from shared.relay.pause import tend_pause
 from shared.relay.start import BusyError, PausedError, start
 from shared.relay.waiting import wants_waking
 from shared.relay.watching import tend_watch
+from shared.relay.web_hooks import tend_debt
 from shared.relay.world import World, log, say
 from shared.storage.base import MAX_BATCH_ROWS
 from shared.store.runs import Pointer
@@ -37,6 +38,7 @@ def tick(world: World, chains: Sequence[Chain] | None) -> None:
     for first in range(0, len(overdue), MAX_BATCH_ROWS):
         _revive(world, overdue[first : first + MAX_BATCH_ROWS])
     _each("pause", world.pauses.all(), lambda held: tend_pause(world, held))
+    _each("callback", world.web_hooks.all(), lambda debt: tend_debt(world, debt))
     _each("watch", world.places.watches(), lambda held: tend_watch(world, held))
 
 

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
-from shared.ports import Clock, RandomBits, Sender, Service, Services
+from shared.ports import Clock, PostBack, RandomBits, Sender, Service, Services
 from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.store.web_hooks import WebHookStore
 
 log = logging.getLogger("baton")
 
@@ -27,8 +28,10 @@ class World:
     pauses: PauseStore
     schedules: ScheduleStore
     troubles: TroubleStore
+    web_hooks: WebHookStore
     queue: Sender
     services: Services
+    post_back: PostBack
     clock: Clock
     random_bits: RandomBits
     patience: Patience

@@ -14,6 +14,7 @@ from shared.relay.cancel import FinishedError, cancel
 from shared.relay.rerun import StillRunningError, rerun
 from shared.relay.start import AlreadyRunningError, BadParametersError, PausedError, TooManyWaitingError, start
 from shared.relay.trouble import trouble_of
+from shared.relay.web_hooks import owe
 from shared.relay.world import log
 from shared.storage.base import TooLargeError
 from shared.web.answer import Answer, Mistake, ProblemError, json_answer
@@ -34,7 +35,7 @@ def start_run(baton: Baton, chain_name: str, body: bytes, idempotency_key: str |
     """`POST /api/chains/{chain}/runs`."""
     chain = declared_chain(baton, chain_name)
     _check_key(idempotency_key)
-    said = start_body(body)
+    said = start_body(body, baton.settings)
     trigger = Trigger(type="http", time=baton.world.now())
     cause = None if idempotency_key is None else f"key {idempotency_key}"
     with _refusals():
@@ -43,6 +44,8 @@ def start_run(baton: Baton, chain_name: str, body: bytes, idempotency_key: str |
         except BadParametersError as error:
             mistakes = [_misfit(mistake) for mistake in error.mistakes]
             raise ProblemError(400, "The parameters do not fit the chain.", errors=mistakes) from error
+    if said.call_back is not None:
+        owe(baton.world, run.id, said.call_back)
     return _accepted(run)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.core.rerun import FROM_FAILED
+from shared.core.web_hook import address_problem
+from shared.settings import Settings
 from shared.web.answer import Mistake, ProblemError
 from shared.web.limits import MAX_BODY_BYTES, MOST_DIGITS
 
-_OF_A_START = ("parameters", "force")
+_OF_A_START = ("parameters", "force", "callBackUri")
 
 
 class UnusableError(ValueError):
@@ -20,13 +22,14 @@ class UnusableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StartBody:
-    """What a start's body says. `force`: also when the chain is paused."""
+    """What a start's body says. `force`: also when the chain is paused. `call_back`: whom to tell of its end."""
 
     parameters: Mapping[str, Any]
     force: bool = False
+    call_back: str | None = field(default=None, repr=False)
 
 
-def start_body(body: bytes) -> StartBody:
+def start_body(body: bytes, settings: Settings) -> StartBody:
     """A start's body: nothing, or `{"parameters": {...}}` and what may stand beside it. Raises ProblemError."""
     told = _told(body, '{"parameters": {...}}')
     mistakes = [
@@ -39,9 +42,19 @@ def start_body(body: bytes) -> StartBody:
         mistakes.append(Mistake("parameters", "must be an object"))
     if not isinstance(force, bool):
         mistakes.append(Mistake("force", "must be true or false"))
+    address = told.get("callBackUri")
+    problem = None if address is None else _address_problem(address, settings)
+    if problem is not None:
+        mistakes.append(Mistake("callBackUri", problem))
     if mistakes:
         raise ProblemError(400, "The body does not fit.", errors=mistakes)
-    return StartBody(dict(parameters), force)
+    return StartBody(dict(parameters), force, address)
+
+
+def _address_problem(address: object, settings: Settings) -> str | None:
+    if not isinstance(address, str):
+        return "must be a text"
+    return address_problem(address, settings.callback_hosts, loopback=settings.allow_loopback)
 
 
 def object_of(body: bytes, example: str) -> dict[str, Any]:

@@ -221,6 +221,7 @@ def _start_body() -> Schema:
     body: dict[str, Schema] = {
         "parameters": parameters,
         "force": {"type": "boolean", "default": False, "description": "Start although the chain is paused."},
+        "callBackUri": nullable(text("Called when the run has ended. A WebHook activity adds it by itself.")),
     }
     return record(body, optional=tuple(body), additionalProperties=False)
 

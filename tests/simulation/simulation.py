@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.store.web_hooks import WebHookStore
 from shared.work import MOST_DEQUEUES, on_message
 from tests.simulation.chains import Maker
 from tests.simulation.clients import STRAIGHT, StraightSession, real_session
@@ -161,12 +162,17 @@ class Simulation:
             pauses=PauseStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
+            web_hooks=WebHookStore(table),
+            post_back=self._heard_back,
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
             services=self._wire.services(Registry(reach, self._services)),
             clock=clock,
             random_bits=partial(self._bits.getrandbits, 64),
             patience=Patience(),
         )
+
+    def _heard_back(self, address: str, body: Mapping[str, Any]) -> None:
+        self.people.hear(address, body)
 
     def _minute(self) -> None:
         """The timer: on time, missed, or twice."""

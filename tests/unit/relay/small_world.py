@@ -15,10 +15,11 @@ from shared.core.run import Job, Run, Trigger
 from shared.core.timing import Patience
 from shared.ports import History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
 from shared.relay.advance import advance
-from shared.relay.messages import AdvanceMessage, WatchMessage, from_body
+from shared.relay.messages import AdvanceMessage, CallBackMessage, WatchMessage, from_body
 from shared.relay.start import start
 from shared.relay.tick import tick
 from shared.relay.watch import look
+from shared.relay.web_hooks import call_back
 from shared.relay.world import World
 from shared.storage.sqlite import SqliteStorage
 from shared.store.pauses import PauseStore
@@ -26,6 +27,7 @@ from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.store.web_hooks import WebHookStore
 
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 CONNECTION = Connection(name="adf", type="data_factory", subscription="s", resource_group="g", factory="f")
@@ -110,6 +112,19 @@ class FakeService:
         return Job(id=job_id, status="Queued", link=f"https://example.test/{job_id}")
 
 
+class FakePostBack:
+    """Keeps what pipelines are told. `fails` are raised by the next calls, one each."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Mapping[str, Any]]] = []
+        self.fails: list[BaseException] = []
+
+    def __call__(self, address: str, body: Mapping[str, Any]) -> None:
+        if self.fails:
+            raise self.fails.pop(0)
+        self.told.append((address, body))
+
+
 class SmallWorld:
     """One instance of Baton. `pass_time` delivers the messages that fall due, in order, as a host would."""
 
@@ -119,6 +134,7 @@ class SmallWorld:
         table = self.storage.table("baton")
         self.queue = self.storage.queue("baton-work")
         self.service = FakeService(self)
+        self.post_back = FakePostBack()
         bits = itertools.count(2**40 + 1, 977)
         self.world = World(
             runs=RunStore(table),
@@ -126,6 +142,8 @@ class SmallWorld:
             pauses=PauseStore(table),
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
+            web_hooks=WebHookStore(table),
+            post_back=self.post_back,
             queue=self.queue,
             services=lambda connection: self.service,
             clock=lambda: self.now,
@@ -162,6 +180,8 @@ class SmallWorld:
         match from_body(body):
             case WatchMessage(place, token):
                 look(self.world, place, token)
+            case CallBackMessage(run_id):
+                call_back(self.world, run_id)
             case AdvanceMessage() as message:
                 advance(self.world, message.run_id, *message.facts())
 
