@@ -32,6 +32,7 @@ from shared.services.registry import Registry
 from shared.services.web_hook import PostBack
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.backfills import BackfillStore
 from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -97,6 +98,7 @@ class VirtualBaton:
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
             web_hooks=WebHookStore(table),
+            backfills=BackfillStore(table),
             post_back=PostBack((), loopback=False),
             queue=self.queue,
             services=CountingServices(Registry(reach), self.counts),

@@ -69,6 +69,7 @@ def build(
     from shared.services.reach import Reach
     from shared.services.registry import Registry
     from shared.services.web_hook import PostBack
+    from shared.store.backfills import BackfillStore
     from shared.store.pauses import PauseStore
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
@@ -90,6 +91,7 @@ def build(
         schedules=ScheduleStore(table),
         troubles=TroubleStore(table),
         web_hooks=WebHookStore(table),
+        backfills=BackfillStore(table),
         post_back=PostBack(settings.callback_hosts, loopback=settings.allow_loopback),
         queue=storage.queue(QUEUE),
         services=Registry(reach),

@@ -6,7 +6,8 @@ from shared.app import Baton
 from shared.chains_file import ChainsFileError
 from shared.core.definition import Chain
 from shared.relay.advance import advance
-from shared.relay.messages import AdvanceMessage, CallBackMessage, WatchMessage, from_body
+from shared.relay.backfill import move_on
+from shared.relay.messages import AdvanceMessage, BackfillMessage, CallBackMessage, WatchMessage, from_body
 from shared.relay.tick import tick
 from shared.relay.trouble import note_trouble
 from shared.relay.watch import look
@@ -30,6 +31,8 @@ def _do(world: World, body: str) -> None:
     match from_body(body):
         case WatchMessage(place, token):
             look(world, place, token)
+        case BackfillMessage(backfill_id):
+            move_on(world, backfill_id)
         case CallBackMessage(run_id):
             call_back(world, run_id)
         case AdvanceMessage() as message:

@@ -11,7 +11,7 @@ from shared.core.errors import BatonError
 from shared.core.facts import Fact, Started
 from shared.core.pace import KEPT_DURATIONS
 from shared.core.run import Run, RunStatus, Step, StepStatus
-from shared.relay.messages import AdvanceMessage, to_body
+from shared.relay.messages import AdvanceMessage, BackfillMessage, to_body
 from shared.relay.perform import perform
 from shared.relay.waiting import learned_of_slot, newly_held, point_at, wake, without
 from shared.relay.web_hooks import announce_end
@@ -104,6 +104,8 @@ def _close(world: World, run: Run, promoted: tuple[str, ...]) -> None:
         promoted = world.runs.slots(run.chain).holders
     wake(world, promoted)
     announce_end(world, run.id)
+    if run.backfill is not None:
+        world.queue.send(to_body(BackfillMessage(run.backfill)))
     world.runs.close(run)
 
 

@@ -45,7 +45,14 @@ class CallBackMessage:
     run_id: str
 
 
-Message = AdvanceMessage | WatchMessage | CallBackMessage
+@dataclass(frozen=True, slots=True)
+class BackfillMessage:
+    """Look what is next with a backfill."""
+
+    backfill_id: str
+
+
+Message = AdvanceMessage | WatchMessage | CallBackMessage | BackfillMessage
 
 
 class BadMessageError(Exception):
@@ -53,6 +60,8 @@ class BadMessageError(Exception):
 
 
 def to_body(message: Message) -> str:
+    if isinstance(message, BackfillMessage):
+        return json.dumps({"kind": "backfill", "backfill": message.backfill_id})
     if isinstance(message, CallBackMessage):
         return json.dumps({"kind": "call_back", "run": message.run_id})
     if isinstance(message, WatchMessage):
@@ -68,6 +77,8 @@ def from_body(body: str) -> Message:
         told = json.loads(body)
         if told["kind"] == "watch":
             return WatchMessage(str(told["place"]), str(told["token"]))
+        if told["kind"] == "backfill":
+            return BackfillMessage(str(told["backfill"]))
         if told["kind"] == "call_back":
             return CallBackMessage(str(told["run"]))
         if told["kind"] == "advance":

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from shared.core.decide import next_due
 from shared.core.definition import Chain
-from shared.core.due import due_times
+from shared.core.due import due_times, scheduled_cause
 from shared.core.run import Run, RunStatus, Trigger
+from shared.relay.backfill import tend_backfill
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.pause import tend_pause
 from shared.relay.start import BusyError, PausedError, start
@@ -38,6 +39,7 @@ def tick(world: World, chains: Sequence[Chain] | None) -> None:
     for first in range(0, len(overdue), MAX_BATCH_ROWS):
         _revive(world, overdue[first : first + MAX_BATCH_ROWS])
     _each("pause", world.pauses.all(), lambda held: tend_pause(world, held))
+    _each("backfill", world.backfills.under_way(), lambda backfill: tend_backfill(world, backfill))
     _each("callback", world.web_hooks.all(), lambda debt: tend_debt(world, debt))
     _each("watch", world.places.watches(), lambda held: tend_watch(world, held))
 
@@ -100,11 +102,6 @@ def _run_latest(world: World, chain: Chain, due: Sequence[datetime]) -> None:
         say("schedule_paused", chain=chain.name, times=1, first=latest)
     except BusyError as error:
         say("schedule_skipped", level=logging.WARNING, chain=chain.name, time=latest, why=error)
-
-
-def scheduled_cause(time: datetime) -> str:
-    """One run for one scheduled time."""
-    return f"schedule {time:%Y%m%dT%H%M%SZ}"
 
 
 def _overdue(world: World) -> list[Pointer]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from shared.core.run import RunStatus
 from shared.core.trouble import Trouble
-from shared.relay.messages import AdvanceMessage, BadMessageError, CallBackMessage, from_body
+from shared.relay.messages import AdvanceMessage, BackfillMessage, BadMessageError, CallBackMessage, from_body
 from shared.relay.world import World, say
 from shared.storage.base import StorageError
 
@@ -55,4 +55,6 @@ def _about(body: str) -> tuple[str, str | None]:
         return f"message {body[:200]}", None
     if isinstance(message, AdvanceMessage | CallBackMessage):
         return message.run_id, message.run_id
+    if isinstance(message, BackfillMessage):
+        return f"backfill {message.backfill_id}", None
     return f"place {message.place}", None

@@ -9,6 +9,7 @@ from datetime import datetime
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
 from shared.ports import Clock, PostBack, RandomBits, Sender, Service, Services
+from shared.store.backfills import BackfillStore
 from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -29,6 +30,7 @@ class World:
     schedules: ScheduleStore
     troubles: TroubleStore
     web_hooks: WebHookStore
+    backfills: BackfillStore
     queue: Sender
     services: Services
     post_back: PostBack

@@ -34,16 +34,12 @@ from shared.web.views import chain_view, pause_view, run_view
 def start_run(baton: Baton, chain_name: str, body: bytes, idempotency_key: str | None) -> Answer:
     """`POST /api/chains/{chain}/runs`."""
     chain = declared_chain(baton, chain_name)
-    _check_key(idempotency_key)
+    check_key(idempotency_key)
     said = start_body(body, baton.settings)
     trigger = Trigger(type="http", time=baton.world.now())
     cause = None if idempotency_key is None else f"key {idempotency_key}"
-    with _refusals():
-        try:
-            run, _ = start(baton.world, chain, trigger, said.parameters, cause=cause, force=said.force)
-        except BadParametersError as error:
-            mistakes = [_misfit(mistake) for mistake in error.mistakes]
-            raise ProblemError(400, "The parameters do not fit the chain.", errors=mistakes) from error
+    with refusals():
+        run, _ = start(baton.world, chain, trigger, said.parameters, cause=cause, force=said.force)
     if said.call_back is not None:
         owe(baton.world, run.id, said.call_back)
     return _accepted(run)
@@ -51,10 +47,10 @@ def start_run(baton: Baton, chain_name: str, body: bytes, idempotency_key: str |
 
 def rerun_run(baton: Baton, run_id: str, body: bytes, idempotency_key: str | None) -> Answer:
     """`POST /api/runs/{id}/rerun`."""
-    _check_key(idempotency_key)
+    check_key(idempotency_key)
     begin = rerun_begin(body)
     declared = baton.chains_file.chains.get(chain_of(run_id) or "")
-    with _refusals():
+    with refusals():
         try:
             run = rerun(baton.world, run_id, begin, declared, key=idempotency_key)
         except UnknownStepError as error:
@@ -67,10 +63,13 @@ def rerun_run(baton: Baton, run_id: str, body: bytes, idempotency_key: str | Non
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """What keeps any further run of a chain from starting, as problems."""
     try:
         yield
+    except BadParametersError as error:
+        mistakes = [_misfit(mistake) for mistake in error.mistakes]
+        raise ProblemError(400, "The parameters do not fit the chain.", errors=mistakes) from error
     except PausedError as error:
         chain = error.pause.chain
         remedy = f'POST /api/chains/{chain}/resume ends that; "force": true in the body starts a run all the same.'
@@ -131,7 +130,8 @@ def list_chains(baton: Baton) -> Answer:
     return json_answer(200, {"chains": chains})
 
 
-def _check_key(idempotency_key: str | None) -> None:
+def check_key(idempotency_key: str | None) -> None:
+    """Raises ProblemError."""
     if idempotency_key is not None and not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise ProblemError(400, "Idempotency-Key must be 1 to 255 printable ASCII characters.")
 

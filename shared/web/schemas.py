@@ -76,6 +76,7 @@ def _of_runs() -> dict[str, Schema]:
         "status": ref("RunStatus"),
         "trigger": ref("Trigger"),
         "rerun_of": nullable(ref("RunId")),
+        "backfill": nullable(ref("BackfillId")),
         "parameters": {"type": "object", "description": "What was said at the start, over the chain's defaults."},
         "created_at": ref("Time"),
         "finished_at": nullable(ref("Time")),

@@ -23,6 +23,7 @@ def run_view(run: Run, trouble: Trouble | None = None) -> dict[str, Any]:
         "status": run.status,
         "trigger": _trigger(run.trigger),
         "rerun_of": run.rerun_of,
+        "backfill": run.backfill,
         "parameters": dict(run.parameters),
         "created_at": time_view(run.created_at),
         "finished_at": time_view(run.finished_at),

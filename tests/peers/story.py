@@ -40,6 +40,7 @@ from shared.services.registry import Registry
 from shared.services.web_hook import PostBack
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.backfills import BackfillStore
 from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -308,6 +309,7 @@ class Story:
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
             web_hooks=WebHookStore(table),
+            backfills=BackfillStore(table),
             post_back=PostBack((), loopback=False),
             queue=self.post,
             services=Registry(reach),

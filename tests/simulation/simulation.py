@@ -21,6 +21,7 @@ from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.backfills import BackfillStore
 from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -163,6 +164,7 @@ class Simulation:
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
             web_hooks=WebHookStore(table),
+            backfills=BackfillStore(table),
             post_back=self._heard_back,
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
             services=self._wire.services(Registry(reach, self._services)),

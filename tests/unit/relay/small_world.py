@@ -15,13 +15,15 @@ from shared.core.run import Job, Run, Trigger
 from shared.core.timing import Patience
 from shared.ports import History, JobPage, JobQuery, Order, Place, Problem, WatchedJob
 from shared.relay.advance import advance
-from shared.relay.messages import AdvanceMessage, CallBackMessage, WatchMessage, from_body
+from shared.relay.backfill import move_on
+from shared.relay.messages import AdvanceMessage, BackfillMessage, CallBackMessage, WatchMessage, from_body
 from shared.relay.start import start
 from shared.relay.tick import tick
 from shared.relay.watch import look
 from shared.relay.web_hooks import call_back
 from shared.relay.world import World
 from shared.storage.sqlite import SqliteStorage
+from shared.store.backfills import BackfillStore
 from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
@@ -143,6 +145,7 @@ class SmallWorld:
             schedules=ScheduleStore(table),
             troubles=TroubleStore(table),
             web_hooks=WebHookStore(table),
+            backfills=BackfillStore(table),
             post_back=self.post_back,
             queue=self.queue,
             services=lambda connection: self.service,
@@ -180,6 +183,8 @@ class SmallWorld:
         match from_body(body):
             case WatchMessage(place, token):
                 look(self.world, place, token)
+            case BackfillMessage(backfill_id):
+                move_on(self.world, backfill_id)
             case CallBackMessage(run_id):
                 call_back(self.world, run_id)
             case AdvanceMessage() as message:
