@@ -32,6 +32,7 @@ from shared.work import MOST_DEQUEUES, on_message
 from tests.simulation.chains import Maker
 from tests.simulation.clients import STRAIGHT, StraightSession, real_session
 from tests.simulation.faults import switch_on
+from tests.simulation.holds import Holds
 from tests.simulation.luck import Luck, Misfortune
 from tests.simulation.people import People
 from tests.simulation.scheduler import CrashError, Scheduler, Weather
@@ -98,6 +99,7 @@ class Simulation:
         self._services = None if real_clients else STRAIGHT
         self.worlds = [self._world(number, session) for number in range(INSTANCES)]
         self.people = People(self, chance)
+        self.holds = Holds(self)
 
     @property
     def violations(self) -> list[str]:
@@ -107,6 +109,7 @@ class Simulation:
         """Bad luck first, then peace until everything has ended or time is up."""
         self.scheduler.at(60.0, self._minute)
         self.people.plan()
+        self.holds.plan()
         harm = self.severity
         self.scheduler.weather = Weather(crash=0.003 * harm, freeze=0.0015 * harm, switch=0.3 if harm else 0.0)
         self.azure.faults = switch_on(self.azure, self.luck, harm)
@@ -183,6 +186,7 @@ class Simulation:
             peace
             and self._quiet_at is None
             and not self.people.waiting
+            and self.holds.is_quiet()
             and not list(RunStore(self.table).pointers())
         ):
             self._quiet_at = self.scheduler.seconds + 150  # idle watches are dropped meanwhile
