@@ -62,6 +62,47 @@ def rerun_run(req: func.HttpRequest) -> func.HttpResponse:
     return _answered(lambda baton: api.rerun_run(baton, req.route_params["id"], req.get_body(), key))
 
 
+@app.route(route="chains/{chain}/pause", methods=["POST"])
+def pause_chain(req: func.HttpRequest) -> func.HttpResponse:
+    """Have a chain start nothing by itself."""
+    from shared.web import pauses
+
+    return _answered(lambda baton: pauses.pause_chain(baton, req.route_params["chain"], req.get_body()))
+
+
+@app.route(route="chains/{chain}/resume", methods=["POST"])
+def resume_chain(req: func.HttpRequest) -> func.HttpResponse:
+    """Let a paused chain go on."""
+    from shared.web import pauses
+
+    return _answered(lambda baton: pauses.resume_chain(baton, req.route_params["chain"]))
+
+
+@app.route(route="chains/{chain}/backfill", methods=["POST"])
+def begin_backfill(req: func.HttpRequest) -> func.HttpResponse:
+    """Run scheduled times afterwards."""
+    from shared.web import backfills
+
+    key = req.headers.get("Idempotency-Key")
+    return _answered(lambda baton: backfills.begin(baton, req.route_params["chain"], req.get_body(), key))
+
+
+@app.route(route="backfills/{id}", methods=["GET"])
+def get_backfill(req: func.HttpRequest) -> func.HttpResponse:
+    """How far a backfill is."""
+    from shared.web import backfills
+
+    return _answered(lambda baton: backfills.show(baton, req.route_params["id"]))
+
+
+@app.route(route="backfills/{id}/cancel", methods=["POST"])
+def cancel_backfill(req: func.HttpRequest) -> func.HttpResponse:
+    """Stop a backfill."""
+    from shared.web import backfills
+
+    return _answered(lambda baton: backfills.cancel(baton, req.route_params["id"], req.get_body()))
+
+
 @app.route(route="chains", methods=["GET"])
 def list_chains(req: func.HttpRequest) -> func.HttpResponse:
     """What is declared, when it fires next, and how it went last."""

@@ -69,17 +69,22 @@ def build(
     from shared.relay.world import Alerts, World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
+    from shared.services.web_hook import PostBack
     from shared.store.alerts import AlertMarks
+    from shared.store.backfills import BackfillStore
     from shared.store.deadlines import DeadlineStore
     from shared.store.events import EventStore
     from shared.store.follows import FollowStore
     from shared.store.outbox import Outbox
+    from shared.store.pauses import PauseStore
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
     from shared.store.troubles import TroubleStore
+    from shared.store.web_hooks import WebHookStore
 
     logging.getLogger("azure").setLevel(logging.WARNING)  # else every storage call is logged with its headers
+    logging.getLogger("urllib3").setLevel(logging.WARNING)  # else addresses with their tokens are
     now = clock or utc_now
     carrier = session or requests.Session()
     identities = Identities(settings, carrier, now)
@@ -92,11 +97,15 @@ def build(
     world = World(
         runs=RunStore(table),
         places=PlaceStore(table),
+        pauses=PauseStore(table),
         schedules=ScheduleStore(table),
         deadlines=DeadlineStore(table),
         follows=FollowStore(table),
         troubles=TroubleStore(table),
         events=EventStore(table),
+        web_hooks=WebHookStore(table),
+        backfills=BackfillStore(table),
+        post_back=PostBack(settings.callback_hosts, loopback=settings.allow_loopback),
         queue=storage.queue(QUEUE),
         services=Registry(reach),
         clock=now,

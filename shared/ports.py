@@ -164,6 +164,13 @@ class Services(Protocol):
     def __call__(self, connection: Connection) -> Service: ...
 
 
+class PostBack(Protocol):
+    """Tells a pipeline's WebHook activity how a run ended."""
+
+    def __call__(self, address: str, body: Mapping[str, Any]) -> None:
+        """Once. Raises RefusedError when it is no use to repeat it, else TryLaterError."""
+
+
 class Sender(Protocol):
     """Where work messages are put."""
 

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 STORAGE = "AzureWebJobsStorage"
+_HOST = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -60,6 +62,11 @@ SETTINGS = (
     Setting("EVENT_GRID_SCOPE", "https://eventgrid.azure.net/.default", "Its token scope."),
     Setting(
         "START_GRACE_SECONDS", "120", "How long a start of unknown outcome is looked for before it is repeated."
+    ),
+    Setting(
+        "CALLBACK_HOSTS",
+        None,
+        "Further hosts that a pipeline's `callBackUri` may name, by commas; `*.` stands for one label.",
     ),
     Setting(
         "ALLOW_LOOPBACK_HTTP", "false", "`true` lets service endpoints be http on a loopback address: for tests."
@@ -134,6 +141,8 @@ class Settings:
     event_grid_scope: str
     site_name: str | None
     start_grace_seconds: float
+    callback_hosts: tuple[str, ...]
+    allow_loopback: bool
     webhook_origins: tuple[str, ...]  # lower case
     app_settings: Mapping[str, str] = field(repr=False)
 
@@ -189,6 +198,8 @@ class _Reader:
             webhook_origins=tuple(
                 origin.strip().lower() for origin in (self._text("WEBHOOK_ORIGINS") or "").split(",")
             ),
+            callback_hosts=self._hosts("CALLBACK_HOSTS"),
+            allow_loopback=self._allows_http(),
             app_settings=dict(self._mapping),
         )
         if sqlite == "":
@@ -233,6 +244,13 @@ class _Reader:
             self._mistakes.append(f"{name}: must be a whole number from 1 to 3600")
             return 0
         return float(text)
+
+    def _hosts(self, name: str) -> tuple[str, ...]:
+        hosts = tuple(host.strip().lower() for host in (self._text(name) or "").split(",") if host.strip())
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                self._mistakes.append(f"{name}: {host[:100]!r} is no host like dp1.example.com or *.example.com")
+        return hosts
 
     def _storage_uris(self, storage: str | None) -> tuple[str, str]:
         """The endpoints of an account that an identity opens; empty where a connection string or a file is set."""

@@ -11,12 +11,22 @@ from shared.core.definition import Chain
 from shared.core.events import NotAnEventError, event_of
 from shared.relay.advance import advance
 from shared.relay.alerts import publish
+from shared.relay.backfill import move_on
 from shared.relay.follow import look_at_followed
-from shared.relay.messages import AdvanceMessage, FollowMessage, PublishMessage, WatchMessage, from_body
+from shared.relay.messages import (
+    AdvanceMessage,
+    BackfillMessage,
+    CallBackMessage,
+    FollowMessage,
+    PublishMessage,
+    WatchMessage,
+    from_body,
+)
 from shared.relay.on_event import note_unmatched, note_unusable, on_event
 from shared.relay.tick import tick
 from shared.relay.trouble import note_trouble
 from shared.relay.watch import look
+from shared.relay.web_hooks import call_back
 from shared.relay.world import World, log
 
 MOST_DEQUEUES = 5  # as in host.json: then the platform puts the message into the poison queue
@@ -41,10 +51,14 @@ def _do(world: World, body: str, declared: Declared) -> None:
             look(world, place, token)
         case FollowMessage(place, token):
             look_at_followed(world, declared() or (), place, token)
-        case AdvanceMessage(run_id, seen):
-            advance(world, run_id, *([seen] if seen else []))
         case PublishMessage(run_ids):
             publish(world, run_ids)
+        case BackfillMessage(backfill_id):
+            move_on(world, backfill_id)
+        case CallBackMessage(run_id):
+            call_back(world, run_id)
+        case AdvanceMessage() as message:
+            advance(world, message.run_id, *message.facts())
 
 
 def on_tick(baton: Baton) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from local.simulated_azure.faults import Faults
 from local.simulated_azure.messages import Request, Response, answer, problem
-from local.simulated_azure.pipelines import FINAL, Factory, Pipeline, PipelineRun
+from local.simulated_azure.pipelines import FINAL, Factory, Pipeline, PipelineRun, WebHook
 from local.simulated_azure.run_query import RUN_FIELDS, QueryError, activities_wire, paged, run_wire, window
 
 Act = Callable[[], Response]
@@ -28,6 +28,7 @@ class PipelineApi:
     fresh_id: Callable[[], str]
     faults: Faults
     last_started: str = ""
+    on_web_hook: Callable[[PipelineRun, WebHook], None] | None = None  # has one called, where there is a network
 
     def start(
         self, factory: Factory, pipeline: Pipeline, parameters: Mapping[str, Any], by: str = "Manual"
@@ -56,6 +57,8 @@ class PipelineApi:
             fails=pipeline.fails or "",
         )
         factory.runs[run_id] = run
+        if pipeline.web_hook is not None and self.on_web_hook is not None:
+            self.on_web_hook(run, pipeline.web_hook)
         return run
 
     def forbidden(self, request: Request) -> Response:

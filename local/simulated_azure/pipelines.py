@@ -10,6 +10,18 @@ from typing import Any
 FINAL = ("Succeeded", "Failed", "Cancelled")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebHook:
+    """A WebHook activity: it calls an address, and waits until it is called back. `reports`: whether the answer
+    decides how the activity ends."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    timeout_seconds: float = 600
+    reports: bool = True
+
+
 @dataclass(slots=True)
 class Pipeline:
     """What a pipeline does when it runs. `returns`: its pipelineReturnValue; `fails`: its message if it fails."""
@@ -21,6 +33,7 @@ class Pipeline:
     returns: Any = None
     fails: str | None = None  # in its last activity
     activities: tuple[str, ...] = ("Copy",)
+    web_hook: WebHook | None = None  # its only activity, in place of those
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from local.simulated_azure.event_grid_topic import PATH as TOPIC_PATH
 from local.simulated_azure.identity import IDENTITY_HEADER
 from local.simulated_azure.messages import LostError, Request, Response
 from local.simulated_azure.synapse import PATH_PREFIX as SYNAPSE_PREFIX
+from local.simulated_azure.web_hooks import WebHooks
 from local.simulated_azure.world import SimulatedAzure
 
 
@@ -24,13 +25,15 @@ class Server:
         self, azure: SimulatedAzure, *, port: int = 0, certificate: tuple[Path, Path] | None = None
     ) -> None:
         """`certificate`: paths of a certificate and its key, for https."""
-        self._http = _HttpServer(("127.0.0.1", port), _handler(azure))
+        web_hooks = WebHooks(azure)
+        self._http = _HttpServer(("127.0.0.1", port), _handler(azure, web_hooks))
         self._scheme = "http"
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*certificate)
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
             self._scheme = "https"
+        web_hooks.reached_at = self.url
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         self._stop = threading.Event()
@@ -82,7 +85,7 @@ class _HttpServer(ThreadingHTTPServer):
         """A client that went away is nobody's concern."""
 
 
-def _handler(azure: SimulatedAzure) -> type[BaseHTTPRequestHandler]:
+def _handler(azure: SimulatedAzure, web_hooks: WebHooks) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -98,7 +101,7 @@ def _handler(azure: SimulatedAzure) -> type[BaseHTTPRequestHandler]:
                 body=self.rfile.read(length) if length else b"",
             )
             try:
-                told = controlled(azure, request) or azure.handle(request)
+                told = web_hooks.called_back(request) or controlled(azure, request) or azure.handle(request)
             except LostError:
                 self.close_connection = True
                 return

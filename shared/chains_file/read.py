@@ -167,7 +167,7 @@ class _File:
         )
 
     def _check_head(self, path: Path, head: shape.ChainHeadShape) -> None:
-        if head.overlap == "skip" and head.max_running is None:
+        if head.overlap != "wait" and head.max_running is None:
             self._mistakes.add((*path, "overlap"), "has no meaning without max_running; add max_running: 1")
         for name, parameter in head.parameters.items():
             problem = value_problem(parameter.default) if parameter is not None else None
@@ -247,9 +247,6 @@ class _File:
         for field in shape.NOT_YET_FIELDS.get(kind, ()):
             if field in value:
                 self._mistakes.add((*path, field), "is not supported yet")
-        if kind == "chain" and value.get("overlap") == "cancel_running":
-            self._mistakes.add((*path, "overlap"), "cancel_running is not supported yet; there are wait and skip")
-            value = {key: item for key, item in value.items() if key != "overlap"}
         return {key: item for key, item in value.items() if key not in shape.NOT_YET_FIELDS.get(kind, ())}
 
     def _names_apart(self, chains: Mapping[str, Any]) -> None:

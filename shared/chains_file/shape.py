@@ -239,7 +239,10 @@ class ChainShape(Shape):
     deadline: DeadlineShape | None = None
     follows: Annotated[tuple[FollowShape, ...], Field(max_length=50)] = ()
     max_running: Annotated[StrictInt, Field(ge=1, le=1_000, description="Further runs wait.")] | None = None
-    overlap: Annotated[Literal["wait", "skip"], Field(description="What further runs do.")] = "wait"
+    overlap: Annotated[
+        Literal["wait", "skip", "cancel_running"],
+        Field(description="What further runs do: wait, be dropped, or take the place of the oldest."),
+    ] = "wait"
     parameters: dict[str, ParameterShape | None] = {}
     steps: Annotated[dict[str, StepShape], Field(min_length=1, max_length=80)]
 

@@ -21,6 +21,7 @@ from shared.core.facts import (
     Started,
     StopFailed,
     StopSent,
+    Superseded,
     Unclear,
     Verdict,
 )
@@ -37,6 +38,8 @@ def apply(run: Run, fact: Fact, now: datetime, patience: Patience) -> Run:
     match fact:
         case CancelRequested():
             return run if run.cancel_requested_at else replace(run, cancel_requested_at=now)
+        case Superseded():
+            return run if run.cancel_requested_at else replace(run, cancel_requested_at=now, superseded=_by(fact))
         case SlotGranted():
             return replace(run, queued=False) if run.queued else run
         case Observed():
@@ -45,6 +48,11 @@ def apply(run: Run, fact: Fact, now: datetime, patience: Patience) -> Run:
             return _stopped(run, fact, now)
         case _:
             return _started(run, fact, now, patience)
+
+
+def _by(fact: Superseded) -> Error:
+    later = f"Run {fact.by}" if fact.by else "A later run"
+    return Error("superseded", f"{later} of the same chain took its place (overlap: cancel_running).")
 
 
 def _started(

@@ -150,7 +150,8 @@ def _finished(run: Run, now: datetime) -> Run:
     if all(step.status is StepStatus.SUCCEEDED for step in run.steps):
         return run_event(run, "succeed", now)
     if run.cancel_requested_at:
-        return run_event(run, "cancel", now, error=Error("cancelled", "A caller cancelled the run."))
+        error = run.superseded or Error("cancelled", "A caller cancelled the run.")
+        return run_event(run, "cancel", now, error=error)
     first = failed[0]
     why = first.error or Error("job_failed", "It failed.")
     others = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""

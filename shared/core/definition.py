@@ -14,7 +14,7 @@ CredentialType = Literal[
     "managed_identity", "client_secret", "client_certificate", "workload_identity", "refresh_token", "developer"
 ]
 ConnectionType = Literal["data_factory", "synapse", "fabric", "power_bi"]
-Overlap = Literal["wait", "skip"]
+Overlap = Literal["wait", "skip", "cancel_running"]
 FollowOn = Literal["succeeded", "failed", "completed"]
 
 

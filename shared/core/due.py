@@ -27,6 +27,11 @@ def next_times(schedule: Schedule, after: datetime, count: int) -> list[datetime
     return list(islice(fire_times(schedule, after), count))
 
 
+def scheduled_cause(time: datetime) -> str:
+    """One run for one scheduled time, whether the timer or a backfill starts it."""
+    return f"schedule {time:%Y%m%dT%H%M%SZ}"
+
+
 def due_times(schedule: Schedule, after: datetime, until: datetime) -> list[datetime]:
     """The times in (after, until], the latest MOST_MISSED of them when there are more."""
     times = takewhile(lambda time: time <= until, fire_times(schedule, max(after, until - FARTHEST_BACK)))

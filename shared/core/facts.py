@@ -124,6 +124,13 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """A later run takes the place of this one (`overlap: cancel_running`). `by`: its id, where it is known."""
+
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlotGranted:
     """The run may begin: fewer than max_running runs of its chain are under way."""
 
@@ -139,5 +146,6 @@ Fact = (
     | StopSent
     | StopFailed
     | CancelRequested
+    | Superseded
     | SlotGranted
 )

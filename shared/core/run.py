@@ -172,6 +172,8 @@ class Run:
     transitions: int = 0
     unsaved: tuple[Transition, ...] = ()
     rerun_of: str | None = None  # the id of the run that this one repeats
+    backfill: str | None = None  # the id of the backfill that started it
+    superseded: Error | None = None  # why it is being cancelled, when that is for a later run
 
     @property
     def chain(self) -> str:
@@ -197,6 +199,7 @@ def new_run(
     queued: bool,
     steps: tuple[Step, ...] | None = None,
     rerun_of: str | None = None,
+    backfill: str | None = None,
 ) -> Run:
     """A run that has not been saved yet, with the transition that begins it. Without `steps` all begin anew."""
     begun = Transition(number=1, at=now, step=None, event="begin", before=None, after=RunStatus.RUNNING)
@@ -209,6 +212,7 @@ def new_run(
         steps=tuple(Step(name=step.name) for step in definition.steps) if steps is None else steps,
         queued=queued,
         rerun_of=rerun_of,
+        backfill=backfill,
         transitions=1,
         unsaved=(begun,),
     )

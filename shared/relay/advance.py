@@ -9,16 +9,18 @@ from shared.core.alerts import type_of
 from shared.core.apply import apply
 from shared.core.decide import StartJob, decide
 from shared.core.errors import BatonError
-from shared.core.facts import Fact, SlotGranted, Started
+from shared.core.facts import Fact, Started
 from shared.core.pace import KEPT_DURATIONS
 from shared.core.run import Run, RunStatus, Step, StepStatus
 from shared.relay.alerts import alerts_due, point_at_alerts, publish_soon
-from shared.relay.messages import AdvanceMessage, to_body
+from shared.relay.messages import AdvanceMessage, BackfillMessage, to_body
 from shared.relay.perform import perform
+from shared.relay.waiting import learned_of_slot, newly_held, point_at, wake, without
+from shared.relay.web_hooks import announce_end
 from shared.relay.world import World, say
 from shared.storage.base import MAX_DELAY_SECONDS
 from shared.store.places import place_key
-from shared.store.runs import Held, Slots
+from shared.store.runs import Held
 
 MOST_ROUNDS = 2_000  # far more than any chain needs: a run that gets there is stuck, and says so
 
@@ -40,7 +42,7 @@ def advance(world: World, run_id: str, *facts: Fact) -> Run | None:
         if held is None:
             return None
         run = held.run
-        for fact in (*_granted(world, run), *facts):
+        for fact in (*learned_of_slot(world, run), *facts):
             run = apply(run, fact, world.now(), world.patience)
         run, effect = decide(run, world.now(), world.fresh_id(), world.patience)
         saved = _saved(world, held, run, urgent=isinstance(effect, StartJob))
@@ -55,12 +57,6 @@ def advance(world: World, run_id: str, *facts: Fact) -> Run | None:
     raise StuckError(f"run {run_id} is still deciding after {MOST_ROUNDS} rounds")
 
 
-def _granted(world: World, run: Run) -> tuple[SlotGranted, ...]:
-    if not run.queued or run.status is not RunStatus.RUNNING:
-        return ()
-    return (SlotGranted(),) if run.id in world.runs.slots(run.chain).holders else ()
-
-
 def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
     """The run saved, with all that follows from the save; None when the race was lost."""
     if run == held.run:
@@ -69,8 +65,8 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
     slots = before = None
     if ended and run.definition.max_running is not None:
         before = world.runs.slots(run.chain)
-        slots = before.left(run.id, run.definition.max_running)
-        _point_at(world, _promoted(before, slots))
+        slots = without(world, run, before)
+        point_at(world, newly_held(before, slots))
     if urgent and world.now() > run.created_at + timedelta(seconds=world.patience.revive_seconds / 2):
         world.runs.point(run.id, world.now() + timedelta(seconds=world.patience.lease_seconds), run.created_at)
     alerting = world.alerts is not None and any(type_of(change) for change in run.unsaved)
@@ -83,17 +79,10 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
         say("transition", run=run.id, step=change.step, event=change.event, to=change.after, job=change.job_id)
     _follow_up(world, held.run, saved.run)
     if ended:
-        _close(world, saved.run, _promoted(before, slots))
+        _close(world, saved.run, newly_held(before, slots))
     elif alerting:
         publish_soon(world, run.id)
     return saved
-
-
-def _point_at(world: World, promoted: tuple[str, ...]) -> None:
-    """Before they have their slots: the timer leaves those who wait alone, and a wake-up may be lost."""
-    now = world.now()
-    for run_id in promoted:
-        world.runs.point(run_id, now + timedelta(seconds=world.patience.revive_seconds), now)
 
 
 def _follow_up(world: World, before: Run, after: Run) -> None:
@@ -116,18 +105,14 @@ def _ended(world: World, run: Run, old: Step, new: Step) -> None:
         world.runs.add_duration(run.chain, old.name, seconds, KEPT_DURATIONS)
 
 
-def _promoted(before: Slots | None, after: Slots | None) -> tuple[str, ...]:
-    if before is None or after is None:
-        return ()
-    return tuple(other for other in after.holders if other not in before.holders)
-
-
 def _close(world: World, run: Run, promoted: tuple[str, ...]) -> None:
     """Wakes who may run now, and has the timer forget the run. Repeated after a crash, from the start."""
     if not promoted and run.definition.max_running is not None:
         promoted = world.runs.slots(run.chain).holders
-    for next_run in promoted:
-        world.queue.send(to_body(AdvanceMessage(next_run)))
+    wake(world, promoted)
+    announce_end(world, run.id)
+    if run.backfill is not None:
+        world.queue.send(to_body(BackfillMessage(run.backfill)))
     if world.alerts is None:
         world.runs.close(run)
         return

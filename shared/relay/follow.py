@@ -28,7 +28,7 @@ from shared.core.timing import backoff_seconds
 from shared.core.values import value_problem
 from shared.relay.following import Declared, declared_at, send_follow
 from shared.relay.ours import Starts, Whose
-from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError, start
+from shared.relay.start import AlreadyRunningError, BadParametersError, PausedError, TooManyWaitingError, start
 from shared.relay.world import World, log, say
 from shared.storage.base import StorageUnavailableError, TooLargeError
 from shared.store.follows import FollowedPlace, HeldPlace
@@ -141,7 +141,7 @@ def _is_done(world: World, account: Account, starts: Starts, job: SeenJob, key: 
                 return whose is Whose.BATON
         _start(world, account.declared, job, key)
         account.error = None
-    except AlreadyRunningError as error:
+    except (AlreadyRunningError, PausedError) as error:
         say("follow_skipped", level=logging.WARNING, chain=chain, job=job.id, why=error)
     except (BadParametersError, TemplateError, TooLargeError) as error:
         say("follow_refused", level=logging.ERROR, chain=chain, job=job.id, why=error)

@@ -17,6 +17,7 @@ from shared.core.templates import TemplateError, render
 from shared.relay.start import (
     AlreadyRunningError,
     BadParametersError,
+    PausedError,
     known_run,
     start,
 )
@@ -59,7 +60,7 @@ def on_event(world: World, chains: Iterable[Chain], event: Event) -> Received:
             runs.append(_started(world, chain, pattern, event))
         except _RefusedEventError as error:
             refused.append(_refuse(world, chain, index, event, error))
-        except AlreadyRunningError as error:
+        except (AlreadyRunningError, PausedError) as error:
             say("event_skipped", level=logging.WARNING, chain=chain.name, event=_shown(event.id), why=error)
             skipped.append(chain.name)
         except Exception as error:  # noqa: BLE001 - raised below: one chain must not keep the others waiting

@@ -47,7 +47,7 @@ def rerun(world: World, run_id: str, begin: str, declared: Chain | None, *, key:
         steps=steps_of_rerun(old, definition, begin),
         rerun_of=old.id,
     )
-    run, new = launch(world, definition, make, cause=cause)
+    run, new = launch(world, definition, make, cause=cause, force=True)
     if new:
         say("run_rerun", run=run.id, of=old.id, definition="declared" if definition is declared else "stored")
     return run

@@ -11,14 +11,17 @@ from typing import Any, Protocol
 
 from shared.core.definition import Chain
 from shared.core.ids import run_id
+from shared.core.pause import Pause
 from shared.core.run import Run, Trigger, new_run
+from shared.core.slots import Slots
 from shared.core.values import value_problem
 from shared.relay.advance import advance
 from shared.relay.alerts import publish_soon
 from shared.relay.messages import AdvanceMessage, to_body
+from shared.relay.pause import paused
+from shared.relay.waiting import newly_held, point_at, wake
 from shared.relay.world import World, say
 from shared.storage.base import StorageError
-from shared.store.runs import Slots
 
 MOST_WAITING = 1_000
 MOST_RACES = 200
@@ -43,6 +46,16 @@ class BusyError(Exception):
     """The chain takes no further run now."""
 
 
+class PausedError(BusyError):
+    """Nothing starts by itself while the chain is paused."""
+
+    def __init__(self, pause: Pause) -> None:
+        why = f" ({pause.reason})" if pause.reason else ""
+        until = f" until {pause.until:%Y-%m-%dT%H:%M:%SZ}" if pause.until else ""
+        super().__init__(f"Chain {pause.chain!r} is paused since {pause.since:%Y-%m-%dT%H:%M:%SZ}{until}{why}.")
+        self.pause = pause
+
+
 class AlreadyRunningError(BusyError):
     """`overlap: skip`, and max_running runs are under way."""
 
@@ -63,17 +76,19 @@ def start(
     *,
     cause: str | None = None,
     inline: bool = True,
+    force: bool = False,
 ) -> tuple[Run, bool]:
     """The run, and whether it is new. Inline: its first steps have been started, or have failed.
 
-    Raises BadParametersError, AlreadyRunningError, TooManyWaitingError; nothing was started then.
+    `force`: also when the chain is paused. Raises BadParametersError, PausedError, AlreadyRunningError,
+    TooManyWaitingError; nothing was started then.
     """
     known = known_run(world, chain.name, cause)
     if known is not None:
         return known, False
     parameters = checked_parameters(chain, said)
     make = partial(new_run, definition=chain, trigger=trigger, parameters=parameters)
-    return launch(world, chain, make, cause=cause, inline=inline)
+    return launch(world, chain, make, cause=cause, inline=inline, force=force)
 
 
 def known_run(world: World, chain: str, cause: str | None) -> Run | None:
@@ -83,13 +98,16 @@ def known_run(world: World, chain: str, cause: str | None) -> Run | None:
 
 
 def launch(
-    world: World, chain: Chain, make: MakeRun, *, cause: str | None, inline: bool = True
+    world: World, chain: Chain, make: MakeRun, *, cause: str | None, inline: bool = True, force: bool = False
 ) -> tuple[Run, bool]:
     """Creates the run and sets it going; or gives the one that the cause has meanwhile. The bool: it is new.
 
-    Raises AlreadyRunningError, TooManyWaitingError; nothing was started then.
+    Raises PausedError, AlreadyRunningError, TooManyWaitingError; nothing was started then.
     """
-    made = _created(world, chain, make, cause)
+    pause = paused(world, chain.name)
+    if pause is not None and not force:
+        raise PausedError(pause)
+    made = _created(world, chain, make, cause, ahead=pause is not None)
     if isinstance(made, Run):
         return _set_going(world, made, inline=inline), True
     return _there(world, made), False
@@ -129,19 +147,23 @@ def checked_parameters(chain: Chain, said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: said.get(name, parameter.default) for name, parameter in chain.parameters.items()}
 
 
-def _created(world: World, chain: Chain, make: MakeRun, cause: str | None) -> Run | str:
+def _created(world: World, chain: Chain, make: MakeRun, cause: str | None, *, ahead: bool) -> Run | str:
     """The new run, or the id of the one that the cause has already."""
     new_id = run_id(chain.name, world.now(), world.random_bits())
     now = world.now()
     due_at = now + timedelta(seconds=world.patience.revive_seconds)
     world.runs.announce(new_id, due_at, now, alerting=world.alerts is not None)
     for _ in range(MOST_RACES):
-        slots = _slots(world, chain, new_id)
+        before = None if chain.max_running is None else world.runs.slots(chain.name)
+        slots = None if before is None else _entered(world, chain, before, new_id, ahead=ahead)
+        promoted = tuple(other for other in newly_held(before, slots) if other != new_id)
+        point_at(world, promoted)
         queued = slots is not None and new_id not in slots.holders
         run = make(id=new_id, now=world.now(), queued=queued)
         held = world.runs.create(run, cause or f"run {new_id}", slots)
         if held is not None:
             say("run_created", run=new_id, trigger=run.trigger.type, queued=queued or None)
+            wake(world, promoted)
             return held.run
         known = world.runs.run_of(chain.name, cause) if cause else None
         if known is not None:
@@ -151,19 +173,24 @@ def _created(world: World, chain: Chain, make: MakeRun, cause: str | None) -> Ru
     raise TooManyWaitingError(f"Chain {chain.name!r} is being started too often at once; try again.")
 
 
-def _slots(world: World, chain: Chain, new_id: str) -> Slots | None:
-    """The chain's slots with the new run in them; None for a chain without a limit."""
-    if chain.max_running is None:
-        return None
-    before = world.runs.slots(chain.name)
-    after = before.entered(new_id, chain.max_running)
-    if new_id in after.waiting:
+def _entered(world: World, chain: Chain, before: Slots, new_id: str, *, ahead: bool) -> Slots:
+    """The chain's slots with the new run in them."""
+    assert chain.max_running is not None
+    if chain.overlap == "cancel_running":
+        after = before.superseding(new_id, chain.max_running, paused=ahead)
+        if len(after.superseded) > MOST_WAITING:
+            raise _too_many(world, chain, new_id)
+        return after
+    after = before.entered(new_id, chain.max_running, paused=ahead)
+    if after.waits(new_id):
         if chain.overlap == "skip":
             world.runs.withdraw(new_id, alerting=world.alerts is not None)
             raise AlreadyRunningError(chain.name, before.holders)
-        if len(after.waiting) > MOST_WAITING:
-            world.runs.withdraw(new_id, alerting=world.alerts is not None)
-            raise TooManyWaitingError(
-                f"{MOST_WAITING} runs of chain {chain.name!r} wait already; try again later."
-            )
+        if len(after.waiting) + len(after.ahead) > MOST_WAITING:
+            raise _too_many(world, chain, new_id)
     return after
+
+
+def _too_many(world: World, chain: Chain, new_id: str) -> TooManyWaitingError:
+    world.runs.withdraw(new_id, alerting=world.alerts is not None)
+    return TooManyWaitingError(f"{MOST_WAITING} runs of chain {chain.name!r} wait already; try again later.")

@@ -13,15 +13,19 @@ from typing import TypeVar
 
 from shared.core.decide import next_due
 from shared.core.definition import Chain
-from shared.core.due import due_times
+from shared.core.due import due_times, scheduled_cause
 from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.alerts import tend_alerts
+from shared.relay.backfill import tend_backfill
 from shared.relay.connections import tend_connections
 from shared.relay.deadlines import keep_deadlines
 from shared.relay.following import followed_places, tend_follows
 from shared.relay.messages import AdvanceMessage, to_body
-from shared.relay.start import BusyError, start
+from shared.relay.pause import tend_pause
+from shared.relay.start import BusyError, PausedError, start
+from shared.relay.waiting import wants_waking
 from shared.relay.watching import tend_watch
+from shared.relay.web_hooks import tend_debt
 from shared.relay.world import World, log, say
 from shared.storage.base import MAX_BATCH_ROWS
 from shared.store.runs import Pointer
@@ -44,6 +48,9 @@ def tick(world: World, chains: Sequence[Chain] | None) -> None:
     overdue = _overdue(world)
     for first in range(0, len(overdue), MAX_BATCH_ROWS):
         _revive(world, overdue[first : first + MAX_BATCH_ROWS])
+    _each("pause", world.pauses.all(), lambda held: tend_pause(world, held))
+    _each("backfill", world.backfills.under_way(), lambda backfill: tend_backfill(world, backfill))
+    _each("callback", world.web_hooks.all(), lambda debt: tend_debt(world, debt))
     watches = list(world.places.watches())
     _each("watch", watches, lambda held: tend_watch(world, held))
     if world.alerts is not None:
@@ -80,12 +87,21 @@ def _fire(world: World, chain: Chain, progress: Progress | None) -> None:
         world.schedules.save(Progress(chain.name, chain.schedule, now, etag))
         return
     due = due_times(progress.schedule, progress.done_until, now)
-    if due:
-        _run_latest(world, chain, due)
+    _run_what_is_not_paused(world, chain, due)
     done_until = now if progress.schedule != chain.schedule else max(due, default=progress.done_until)
     kept = replace(progress, schedule=chain.schedule, done_until=done_until, absent_since=None)
     if kept != progress:
         world.schedules.save(kept)
+
+
+def _run_what_is_not_paused(world: World, chain: Chain, due: Sequence[datetime]) -> None:
+    """Times within a pause are reported, and not made up for when it ends."""
+    pause = world.pauses.of(chain.name) if due else None
+    left = [time for time in due if pause is None or not pause.covers(time, world.now())]
+    if len(left) < len(due):
+        say("schedule_paused", chain=chain.name, times=len(due) - len(left), first=due[0])
+    if left:
+        _run_latest(world, chain, left)
 
 
 def _run_latest(world: World, chain: Chain, due: Sequence[datetime]) -> None:
@@ -96,13 +112,10 @@ def _run_latest(world: World, chain: Chain, due: Sequence[datetime]) -> None:
     trigger = Trigger(type="schedule", time=latest, missed=tuple(missed))
     try:
         start(world, chain, trigger, {}, cause=scheduled_cause(latest), inline=False)
+    except PausedError:
+        say("schedule_paused", chain=chain.name, times=1, first=latest)
     except BusyError as error:
         say("schedule_skipped", level=logging.WARNING, chain=chain.name, time=latest, why=error)
-
-
-def scheduled_cause(time: datetime) -> str:
-    """One run for one scheduled time."""
-    return f"schedule {time:%Y%m%dT%H%M%SZ}"
 
 
 def _overdue(world: World) -> list[Pointer]:
@@ -140,5 +153,5 @@ def _revived(world: World, pointer: Pointer) -> tuple[Pointer, ...]:
 def _needs_somebody(world: World, run: Run, due: datetime | None, now: datetime) -> bool:
     """A run that waits for its slot is left alone: whoever gives it one has the timer look again soon."""
     if run.status is RunStatus.RUNNING and run.queued:
-        return run.id in world.runs.slots(run.chain).holders
+        return wants_waking(world, run)
     return run.status is not RunStatus.RUNNING or (due is not None and due <= now)

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 from shared.core.run import RunStatus
 from shared.core.trouble import Trouble
-from shared.relay.messages import AdvanceMessage, BadMessageError, PublishMessage, from_body
+from shared.relay.messages import (
+    AdvanceMessage,
+    BackfillMessage,
+    BadMessageError,
+    CallBackMessage,
+    PublishMessage,
+    from_body,
+)
 from shared.relay.world import World, say
 from shared.storage.base import StorageError
 
@@ -53,8 +60,10 @@ def _about(body: str) -> tuple[str, str | None]:
         message = from_body(body)
     except BadMessageError:
         return f"message {body[:200]}", None
-    if isinstance(message, AdvanceMessage):
+    if isinstance(message, AdvanceMessage | CallBackMessage):
         return message.run_id, message.run_id
     if isinstance(message, PublishMessage):
         return f"events of {', '.join(message.run_ids) or 'no run'}", None
+    if isinstance(message, BackfillMessage):
+        return f"backfill {message.backfill_id}", None
     return f"place {message.place}", None

@@ -8,16 +8,19 @@ from datetime import datetime
 
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
-from shared.ports import AlertSink, Clock, RandomBits, Sender, Service, Services
+from shared.ports import AlertSink, Clock, PostBack, RandomBits, Sender, Service, Services
 from shared.store.alerts import AlertMarks
+from shared.store.backfills import BackfillStore
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
 from shared.store.follows import FollowStore
 from shared.store.outbox import Outbox
+from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.store.web_hooks import WebHookStore
 
 log = logging.getLogger("baton")
 
@@ -37,13 +40,17 @@ class World:
 
     runs: RunStore
     places: PlaceStore
+    pauses: PauseStore
     schedules: ScheduleStore
     deadlines: DeadlineStore
     follows: FollowStore
     troubles: TroubleStore
     events: EventStore
+    web_hooks: WebHookStore
+    backfills: BackfillStore
     queue: Sender
     services: Services
+    post_back: PostBack
     clock: Clock
     random_bits: RandomBits
     patience: Patience

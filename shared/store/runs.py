@@ -11,6 +11,7 @@ from itertools import islice
 from shared.core.ids import chain_of, newest_first
 from shared.core.past import Past, RunLine, empty_past, line_of, why_of
 from shared.core.run import Run, RunStatus, Transition
+from shared.core.slots import Slots
 from shared.storage.base import MAX_BATCH_ROWS, Delete, Insert, Replace, Row, Table, Upsert, Write
 from shared.store.alerts import INDEX, Due, pointing_row
 from shared.store.codec import decode, encode, key_of
@@ -27,29 +28,6 @@ class Held:
 
     run: Run
     etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Slots:
-    """Who of a chain with max_running is under way, and who waits, first come first."""
-
-    holders: tuple[str, ...] = ()
-    waiting: tuple[str, ...] = ()
-    etag: str | None = None  # None: no row yet
-
-    def entered(self, run_id: str, limit: int) -> Slots:
-        """With one more who wants to run."""
-        return replace(self, waiting=(*self.waiting, run_id)).filled(limit)
-
-    def left(self, run_id: str, limit: int) -> Slots:
-        """Without this one, and with the next in its place."""
-        holders = tuple(other for other in self.holders if other != run_id)
-        waiting = tuple(other for other in self.waiting if other != run_id)
-        return replace(self, holders=holders, waiting=waiting).filled(limit)
-
-    def filled(self, limit: int) -> Slots:
-        free = max(0, limit - len(self.holders))
-        return replace(self, holders=(*self.holders, *self.waiting[:free]), waiting=self.waiting[free:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +109,17 @@ class RunStore:
         if row is None:
             return Slots()
         stored = json.loads(row.data)
-        return Slots(tuple(stored["holders"]), tuple(stored["waiting"]), row.etag)
+        return Slots(
+            tuple(stored["holders"]),
+            tuple(stored["waiting"]),
+            row.etag,
+            ahead=tuple(stored.get("ahead", ())),
+            superseded=stored.get("superseded", {}),
+        )
+
+    def save_slots(self, chain: str, slots: Slots) -> bool:
+        """The slots alone. False when somebody else has changed them since they were read."""
+        return self._table.write(_slot_writes(_partition(chain), slots)) is not None
 
     def close(self, run: Run, unsent: Due | None = None) -> None:
         """Notes a finished run in the index and in its chain's past, and stops pointing at it.
@@ -302,7 +290,9 @@ def _transition_inserts(run: Run) -> list[Write]:
 def _slot_writes(partition: str, slots: Slots | None) -> list[Write]:
     if slots is None:
         return []
-    data = json.dumps({"holders": slots.holders, "waiting": slots.waiting})
+    stored = {"holders": slots.holders, "waiting": slots.waiting}
+    more = {name: value for name in ("ahead", "superseded") if (value := getattr(slots, name))}
+    data = json.dumps(stored | more)
     if slots.etag is None:
         return [Insert(Row(partition, "slots", data))]
     return [Replace(Row(partition, "slots", data, slots.etag))]

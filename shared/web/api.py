@@ -7,18 +7,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from shared.app import Baton
-from shared.core.definition import Chain
 from shared.core.ids import CHAIN_NAME, chain_of
 from shared.core.rerun import NothingToRunError, UnknownStepError
 from shared.core.run import Run, RunStatus, Trigger
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.rerun import StillRunningError, rerun
-from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError, start
+from shared.relay.start import AlreadyRunningError, BadParametersError, PausedError, TooManyWaitingError, start
 from shared.relay.trouble import trouble_of
+from shared.relay.web_hooks import owe
 from shared.relay.world import log
 from shared.storage.base import TooLargeError
 from shared.web.answer import Answer, Mistake, ProblemError, json_answer
-from shared.web.bodies import rerun_begin, start_parameters
+from shared.web.bodies import rerun_begin, start_body
+from shared.web.declared import declared_chain
 from shared.web.limits import (
     CURSOR,
     DEFAULT_LIMIT,
@@ -27,31 +28,29 @@ from shared.web.limits import (
     PLATFORM_QUERY,
     RUN_RETRY_SECONDS,
 )
-from shared.web.views import chain_view, run_view
+from shared.web.views import chain_view, pause_view, run_view
 
 
 def start_run(baton: Baton, chain_name: str, body: bytes, idempotency_key: str | None) -> Answer:
     """`POST /api/chains/{chain}/runs`."""
-    chain = _chain(baton, chain_name)
-    _check_key(idempotency_key)
-    parameters = start_parameters(body)
+    chain = declared_chain(baton, chain_name)
+    check_key(idempotency_key)
+    said = start_body(body, baton.settings)
     trigger = Trigger(type="http", time=baton.world.now())
     cause = None if idempotency_key is None else f"key {idempotency_key}"
-    with _refusals():
-        try:
-            run, _ = start(baton.world, chain, trigger, parameters, cause=cause)
-        except BadParametersError as error:
-            mistakes = [_misfit(mistake) for mistake in error.mistakes]
-            raise ProblemError(400, "The parameters do not fit the chain.", errors=mistakes) from error
+    with refusals():
+        run, _ = start(baton.world, chain, trigger, said.parameters, cause=cause, force=said.force)
+    if said.call_back is not None:
+        owe(baton.world, run.id, said.call_back)
     return _accepted(run)
 
 
 def rerun_run(baton: Baton, run_id: str, body: bytes, idempotency_key: str | None) -> Answer:
     """`POST /api/runs/{id}/rerun`."""
-    _check_key(idempotency_key)
+    check_key(idempotency_key)
     begin = rerun_begin(body)
     declared = baton.chains_file.chains.get(chain_of(run_id) or "")
-    with _refusals():
+    with refusals():
         try:
             run = rerun(baton.world, run_id, begin, declared, key=idempotency_key)
         except UnknownStepError as error:
@@ -64,10 +63,17 @@ def rerun_run(baton: Baton, run_id: str, body: bytes, idempotency_key: str | Non
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """What keeps any further run of a chain from starting, as problems."""
     try:
         yield
+    except BadParametersError as error:
+        mistakes = [_misfit(mistake) for mistake in error.mistakes]
+        raise ProblemError(400, "The parameters do not fit the chain.", errors=mistakes) from error
+    except PausedError as error:
+        chain = error.pause.chain
+        remedy = f'POST /api/chains/{chain}/resume ends that; "force": true in the body starts a run all the same.'
+        raise ProblemError(409, f"{error} {remedy}", paused=pause_view(error.pause)) from error
     except AlreadyRunningError as error:
         raise ProblemError(409, str(error), running=list(error.running)) from error
     except TooManyWaitingError as error:
@@ -118,23 +124,18 @@ def list_chains(baton: Baton) -> Answer:
     now = baton.world.now()
     declared = baton.chains_file.chains.values()
     standings = baton.world.deadlines.standings() if any(chain.deadline for chain in declared) else {}
+    pauses = {pause.chain: pause for pause in baton.world.pauses.all() if pause.lasts(now)}
     chains = []
     for chain in declared:
         newest = baton.world.runs.newest_of(chain.name, status=None, limit=1, cursor=None).runs
         held = standings.get(chain.name)
-        chains.append(chain_view(chain, newest[0] if newest else None, now, held.standing.late if held else None))
+        late, pause = held.standing.late if held else None, pauses.get(chain.name)
+        chains.append(chain_view(chain, newest[0] if newest else None, now, late=late, pause=pause))
     return json_answer(200, {"chains": chains})
 
 
-def _chain(baton: Baton, name: str) -> Chain:
-    chain = baton.chains_file.chains.get(name)
-    if chain is None:
-        declared = ", ".join(sorted(baton.chains_file.chains)) or "none"
-        raise ProblemError(404, f"There is no chain {name[:200]!r}. Declared are: {declared}.")
-    return chain
-
-
-def _check_key(idempotency_key: str | None) -> None:
+def check_key(idempotency_key: str | None) -> None:
+    """Raises ProblemError."""
     if idempotency_key is not None and not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise ProblemError(400, "Idempotency-Key must be 1 to 255 printable ASCII characters.")
 

@@ -4,27 +4,62 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.core.rerun import FROM_FAILED
+from shared.core.web_hook import address_problem
+from shared.settings import Settings
 from shared.web.answer import Mistake, ProblemError
 from shared.web.limits import MAX_BODY_BYTES, MOST_DIGITS
+
+_OF_A_START = ("parameters", "force", "callBackUri")
 
 
 class UnusableError(ValueError):
     """JSON that readers understand differently, or that no reader can keep."""
 
 
-def start_parameters(body: bytes) -> Mapping[str, Any]:
-    """The `parameters` of a start's body: nothing, or `{"parameters": {...}}`. Raises ProblemError."""
+@dataclass(frozen=True, slots=True)
+class StartBody:
+    """What a start's body says. `force`: also when the chain is paused. `call_back`: whom to tell of its end."""
+
+    parameters: Mapping[str, Any]
+    force: bool = False
+    call_back: str | None = field(default=None, repr=False)
+
+
+def start_body(body: bytes, settings: Settings) -> StartBody:
+    """A start's body: nothing, or `{"parameters": {...}}` and what may stand beside it. Raises ProblemError."""
     told = _told(body, '{"parameters": {...}}')
-    mistakes = [Mistake(name, "unknown; a start takes only 'parameters'") for name in told if name != "parameters"]
-    parameters = told.get("parameters", {})
+    mistakes = [
+        Mistake(name, f"unknown; a start takes {', '.join(_OF_A_START)}")
+        for name in told
+        if name not in _OF_A_START
+    ]
+    parameters, force = told.get("parameters", {}), told.get("force", False)
     if not isinstance(parameters, dict):
         mistakes.append(Mistake("parameters", "must be an object"))
+    if not isinstance(force, bool):
+        mistakes.append(Mistake("force", "must be true or false"))
+    address = told.get("callBackUri")
+    problem = None if address is None else _address_problem(address, settings)
+    if problem is not None:
+        mistakes.append(Mistake("callBackUri", problem))
     if mistakes:
         raise ProblemError(400, "The body does not fit.", errors=mistakes)
-    return dict(parameters)
+    return StartBody(dict(parameters), force, address)
+
+
+def _address_problem(address: object, settings: Settings) -> str | None:
+    if not isinstance(address, str):
+        return "must be a text"
+    return address_problem(address, settings.callback_hosts, loopback=settings.allow_loopback)
+
+
+def object_of(body: bytes, example: str) -> dict[str, Any]:
+    """The JSON object that a body holds; an empty one for no body. Raises ProblemError."""
+    return _told(body, example)
 
 
 def rerun_begin(body: bytes) -> str:

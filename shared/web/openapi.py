@@ -66,6 +66,8 @@ def document() -> dict[str, Any]:
 
 def paths() -> dict[str, Any]:
     """Every path with its methods."""
+    from shared.web import openapi_controls  # which is made of what stands here
+
     return {
         "/api/chains/{chain}/runs": {"post": _start_run()},
         "/api/runs": {"get": _list_runs()},
@@ -78,6 +80,7 @@ def paths() -> dict[str, Any]:
         "/api/health": {"get": _health()},
         "/api/openapi.json": {"get": _openapi()},
         **page_paths(),
+        **openapi_controls.paths(),
     }
 
 

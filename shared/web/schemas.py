@@ -58,10 +58,17 @@ def schemas() -> dict[str, Schema]:
         **_of_jobs(),
         **_of_health(),
         **event_schemas(),
+        **_of_controls(),
         "Problem": _problem(),
         "StartBody": _start_body(),
         "RerunBody": _rerun_body(),
     }
+
+
+def _of_controls() -> dict[str, Schema]:
+    from shared.web import schemas_controls  # which is made of what stands here
+
+    return schemas_controls.schemas()
 
 
 def _of_runs() -> dict[str, Schema]:
@@ -71,6 +78,7 @@ def _of_runs() -> dict[str, Schema]:
         "status": ref("RunStatus"),
         "trigger": ref("Trigger"),
         "rerun_of": nullable(ref("RunId")),
+        "backfill": nullable(ref("BackfillId")),
         "parameters": {"type": "object", "description": "What was said at the start, over the chain's defaults."},
         "created_at": ref("Time"),
         "finished_at": nullable(ref("Time")),
@@ -197,6 +205,7 @@ def _of_chains() -> dict[str, Schema]:
         "parameters": {"type": "object", "additionalProperties": record(parameter, optional=("default",))},
         "steps": listed(record(step), minItems=1),
         "last_run": nullable(record(last_run)),
+        "paused": nullable(ref("Pause")),
     }
     return {"Chain": record(chain), "Chains": record({"chains": listed(ref("Chain"))})}
 
@@ -270,14 +279,20 @@ def _problem() -> Schema:
         "detail": text("What is wrong, and what to do."),
         "errors": listed(record(error), description="Every single mistake.", minItems=1),
         "running": listed(ref("RunId"), description="The runs under way that kept another from starting."),
+        "paused": {**ref("Pause"), "description": "Why a chain starts nothing."},
     }
-    return record(members, optional=("errors", "running"), description="An error, as RFC 9457 has it.")
+    return record(members, optional=("errors", "running", "paused"), description="An error, as RFC 9457 has it.")
 
 
 def _start_body() -> Schema:
     told = "Those that the chain declares, by name; `GET /api/chains` lists them. Any JSON is a value."
     parameters = {"type": "object", "description": told}
-    return record({"parameters": parameters}, optional=("parameters",), additionalProperties=False)
+    body: dict[str, Schema] = {
+        "parameters": parameters,
+        "force": {"type": "boolean", "default": False, "description": "Start although the chain is paused."},
+        "callBackUri": nullable(text("Called when the run has ended. A WebHook activity adds it by itself.")),
+    }
+    return record(body, optional=tuple(body), additionalProperties=False)
 
 
 def _rerun_body() -> Schema:

@@ -9,6 +9,7 @@ from shared.core.deadlines import Late, next_window
 from shared.core.definition import Chain, Deadline, Follow
 from shared.core.due import next_times
 from shared.core.events import Event
+from shared.core.pause import Pause
 from shared.core.run import Error, FollowedJob, Run, Step, Trigger
 from shared.core.trouble import Trouble
 from shared.ports import JobSummary
@@ -24,6 +25,7 @@ def run_view(run: Run, trouble: Trouble | None = None) -> dict[str, Any]:
         "status": run.status,
         "trigger": _trigger(run.trigger),
         "rerun_of": run.rerun_of,
+        "backfill": run.backfill,
         "parameters": dict(run.parameters),
         "created_at": time_view(run.created_at),
         "finished_at": time_view(run.finished_at),
@@ -34,7 +36,9 @@ def run_view(run: Run, trouble: Trouble | None = None) -> dict[str, Any]:
     }
 
 
-def chain_view(chain: Chain, last_run: Run | None, now: datetime, late: Late | None = None) -> dict[str, Any]:
+def chain_view(
+    chain: Chain, last_run: Run | None, now: datetime, *, late: Late | None = None, pause: Pause | None = None
+) -> dict[str, Any]:
     """A declared chain, when it fires next, and how it went last."""
     times = next_times(chain.schedule, now, NEXT_TIMES) if chain.schedule else []
     schedule = chain.schedule and {"cron": chain.schedule.cron, "time_zone": chain.schedule.time_zone}
@@ -65,6 +69,7 @@ def chain_view(chain: Chain, last_run: Run | None, now: datetime, late: Late | N
             for step in chain.steps
         ],
         "last_run": last_run and _last_run(last_run),
+        "paused": pause_view(pause),
     }
 
 
@@ -77,6 +82,13 @@ def _deadline(deadline: Deadline, late: Late | None, now: datetime) -> dict[str,
         "next_at": time_view(ahead.due_at if ahead else None),
         "late_since": time_view(late.since if late else None),
     }
+
+
+def pause_view(held: Pause | None) -> dict[str, Any] | None:
+    """A pause as the API shows it; None: not paused."""
+    if held is None:
+        return None
+    return {"since": time_view(held.since), "until": time_view(held.until), "reason": held.reason}
 
 
 def job_view(job: JobSummary) -> dict[str, Any]:

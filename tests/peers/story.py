@@ -37,15 +37,19 @@ from shared.relay.watch import look
 from shared.relay.world import World
 from shared.services.reach import Reach
 from shared.services.registry import Registry
+from shared.services.web_hook import PostBack
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
+from shared.store.backfills import BackfillStore
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
 from shared.store.follows import FollowStore
+from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.store.web_hooks import WebHookStore
 
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000ba70"
@@ -304,11 +308,15 @@ class Story:
         return World(
             runs=RunStore(table),
             places=PlaceStore(table),
+            pauses=PauseStore(table),
             schedules=ScheduleStore(table),
             deadlines=DeadlineStore(table),
             follows=FollowStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
+            web_hooks=WebHookStore(table),
+            backfills=BackfillStore(table),
+            post_back=PostBack((), loopback=False),
             queue=self.post,
             services=Registry(reach),
             clock=lambda: self.now,

@@ -10,7 +10,7 @@ from local.simulated_azure.fabric_items import Item
 from local.simulated_azure.pipelines import Pipeline
 from local.simulated_azure.power_bi import Dataset
 from local.simulated_azure.world import SimulatedAzure
-from shared.core.definition import Chain, Connection, Follow, Refresh, Schedule, StepDefinition
+from shared.core.definition import Chain, Connection, Follow, Overlap, Refresh, Schedule, StepDefinition
 from tests.simulation.events import pattern_of
 from tests.simulation.luck import Luck
 
@@ -61,14 +61,20 @@ class Maker:
         count = 1 + sum(self._luck.strikes("a further step", 0.4) for _ in range(MOST_STEPS - 1))
         steps = tuple(self._step(name, number) for number in range(count))
         self._starts[name] = [step for step in steps if step.pipeline]
+        max_running = self._chance.choice([None, None, 1, 2])
         return Chain(
             name=name,
             steps=steps,
             follows=self._follows(name) if self._luck.strikes("a follow", 0.2) else (),
             schedule=Schedule(cron=self._chance.choice(CRONS)) if self._luck.strikes("a schedule", 0.2) else None,
-            max_running=self._chance.choice([None, None, 1, 2]),
             events=(pattern_of(name),),
+            max_running=max_running,
+            overlap=self._overlap(max_running),
         )
+
+    def _overlap(self, max_running: int | None) -> Overlap:
+        newest = max_running is not None and self._luck.strikes("the newest matters", 0.4)
+        return "cancel_running" if newest else "wait"
 
     def redeployed(self, chains: list[Chain]) -> list[Chain]:
         """The next version of the file: chains changed, dropped or added."""
@@ -85,7 +91,8 @@ class Maker:
             case 2:
                 return replace(chain, schedule=None)
             case 3:
-                return replace(chain, max_running=self._chance.choice([None, 1, 2]))
+                limit = self._chance.choice([None, 1, 2])
+                return replace(chain, max_running=limit, overlap=self._overlap(limit))
             case 4:
                 return replace(self.chain(chain.name), schedule=chain.schedule)
             case 5 if chain.follows:

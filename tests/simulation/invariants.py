@@ -31,6 +31,7 @@ def _at_the_end(simulation: Simulation) -> Iterator[str]:
     yield from _truth(simulation, runs)
     if simulation.subscriber is not None:
         yield from simulation.subscriber.missed(simulation.table, runs)
+    yield from simulation.holds.wrong(runs)
     for run in runs:
         if run.id in simulation.people.cancelled and run.cancel_requested_at is None:
             yield f"{run.id} was to be cancelled, and does not know it"
@@ -72,7 +73,7 @@ def _callers(simulation: Simulation, runs: list[Run]) -> Iterator[str]:
             yield f"{caller.key} was promised {caller.run_ids}, which is not listed"
     times = Counter((run.chain, run.trigger.time) for run in runs if run.trigger.type == "schedule")
     yield from (f"{chain} ran {count} times for {time}" for (chain, time), count in times.items() if count > 1)
-    yield from simulation.calendar.forgotten(runs)
+    yield from simulation.calendar.forgotten(runs, simulation.holds.excuses)
 
 
 def _history(simulation: Simulation, runs: list[Run]) -> Iterator[str]:

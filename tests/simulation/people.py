@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.core.run import Trigger
 from shared.relay.cancel import FinishedError, cancel
@@ -37,6 +38,9 @@ class People:
         self.cancelled: set[str] = set()
         self._simulation = simulation
         self._chance = chance
+
+    def hear(self, address: str, body: Mapping[str, Any]) -> None:
+        """A pipeline that waited is called back."""
 
     def plan(self) -> None:
         """Nobody comes after the faults have stopped."""

@@ -11,15 +11,19 @@ from shared.core.alerts import Alert
 from shared.core.errors import TryLaterError, UnclearError
 from shared.core.follows import LATE
 from shared.core.follows import Progress as FollowProgress
+from shared.core.pause import Pause
 from shared.core.run import Job, Run
+from shared.core.slots import Slots
 from shared.core.timing import Patience
 from shared.ports import AlertSink, Order, Service, WatchedJob
 from shared.relay.world import Alerts, World
 from shared.storage.base import Delete, Replace, Upsert, Write
 from shared.store.alerts import AlertMarks, Due, Unsent
+from shared.store.backfills import BackfillStore, HeldBackfill
 from shared.store.follows import FollowedPlace, FollowStore, HeldPlace
+from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
-from shared.store.runs import Held, Pointer, RunStore, Slots
+from shared.store.runs import Held, Pointer, RunStore
 from shared.store.schedules import Progress, ScheduleStore
 from tests.simulation.simulation import Simulation
 from tests.simulation.wire import Overheard
@@ -242,6 +246,62 @@ def newest_event_first(simulation: Simulation) -> None:
     _alerts(simulation, lambda alerts: replace(alerts, sink=Backwards(alerts.sink)))
 
 
+def begin_before_the_other_has_ended(simulation: Simulation) -> None:
+    """Gives a new run the slot of the one whose place it takes, though that one's jobs go on."""
+
+    class Hasty(RunStore):
+        def create(self, run: Run, cause: str, slots: Slots | None) -> Held | None:
+            if slots is not None and slots.superseded and run.id in slots.waiting:
+                holders = tuple(other for other in slots.holders if other not in slots.superseded)
+                run, slots = replace(run, queued=False), replace(slots, holders=(*holders, run.id), waiting=())
+            return super().create(run, cause, slots)
+
+    _in_every_world(simulation, lambda world: replace(world, runs=Hasty(world.runs._table)))
+
+
+def never_ask_the_other_to_stop(simulation: Simulation) -> None:
+    """Forgets those who waited and whose place was taken."""
+
+    class Forgetful(RunStore):
+        def slots(self, chain: str) -> Slots:
+            slots = super().slots(chain)
+            return replace(slots, waiting=(*slots.waiting, *slots.superseded), superseded={})
+
+    _in_every_world(simulation, lambda world: replace(world, runs=Forgetful(world.runs._table)))
+
+
+def overlook_the_pause(simulation: Simulation) -> None:
+    """Lets schedules start runs whether or not their chain is paused."""
+
+    class Blind(PauseStore):
+        def of(self, chain: str) -> Pause | None:
+            pause = super().of(chain)
+            return pause and replace(pause, until=pause.since)
+
+    _in_every_world(simulation, lambda world: replace(world, pauses=Blind(world.pauses._table)))
+
+
+def forget_the_backfill(simulation: Simulation) -> None:
+    """Leaves a backfill alone whose message was lost."""
+
+    class Forgetful(BackfillStore):
+        def under_way(self) -> Iterator[str]:
+            return iter(())
+
+    _in_every_world(simulation, lambda world: replace(world, backfills=Forgetful(world.backfills._table)))
+
+
+def begin_all_times_at_once(simulation: Simulation) -> None:
+    """Pays no heed to how many runs a backfill may have at once."""
+
+    class Greedy(BackfillStore):
+        def load(self, backfill_id: str) -> HeldBackfill | None:
+            held = super().load(backfill_id)
+            return held and replace(held, backfill=replace(held.backfill, parallelism=50))
+
+    _in_every_world(simulation, lambda world: replace(world, backfills=Greedy(world.backfills._table)))
+
+
 PLANTS = (
     drop_the_intent,
     retry_a_start,
@@ -260,6 +320,11 @@ PLANTS = (
     leave_the_last_event_to_its_message,
     forget_unsent_events,
     newest_event_first,
+    begin_before_the_other_has_ended,
+    never_ask_the_other_to_stop,
+    overlook_the_pause,
+    forget_the_backfill,
+    begin_all_times_at_once,
 )
 
 

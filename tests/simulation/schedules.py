@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -55,7 +55,7 @@ class Calendar:
             if period.ends is None:
                 period.ends = now if period.chain in keeps else min(now, progress[period.chain].done_until)
 
-    def forgotten(self, runs: list[Run]) -> Iterator[str]:
+    def forgotten(self, runs: list[Run], excused: Callable[[str, datetime], bool]) -> Iterator[str]:
         """Promised times that nobody ran or reported."""
         told = {
             (run.chain, time)
@@ -66,5 +66,5 @@ class Calendar:
         for period in self.periods:
             assert period.ends is not None
             for time in due_times(period.schedule, period.begins, period.ends - CLOCKS_DIFFER):
-                if (period.chain, time) not in told:
+                if (period.chain, time) not in told and not excused(period.chain, time):
                     yield f"{period.chain}: {time:%H:%M} of {period.schedule.cron!r} was neither run nor reported"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
@@ -24,14 +24,17 @@ from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
 from shared.store.alerts import AlertMarks
+from shared.store.backfills import BackfillStore
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
 from shared.store.follows import FollowStore
 from shared.store.outbox import Outbox
+from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.store.web_hooks import WebHookStore
 from shared.work import MOST_DEQUEUES, on_message
 from tests.simulation.alerts import TOPIC, Subscriber, outage
 from tests.simulation.chains import Maker
@@ -39,6 +42,7 @@ from tests.simulation.clients import STRAIGHT, StraightSession, real_session
 from tests.simulation.events import Events
 from tests.simulation.faults import switch_on
 from tests.simulation.followed import FollowBook
+from tests.simulation.holds import Holds
 from tests.simulation.luck import Luck, Misfortune
 from tests.simulation.people import People
 from tests.simulation.scheduler import CrashError, Scheduler, Weather
@@ -109,6 +113,7 @@ class Simulation:
         self.worlds = [self._world(number, session) for number in range(INSTANCES)]
         self.people = People(self, chance)
         self.events = Events(self)
+        self.holds = Holds(self)
 
     @property
     def violations(self) -> list[str]:
@@ -119,6 +124,7 @@ class Simulation:
         self.scheduler.at(60.0, self._minute)
         self.people.plan()
         self.events.plan()
+        self.holds.plan()
         harm = self.severity
         self.scheduler.weather = Weather(crash=0.003 * harm, freeze=0.0015 * harm, switch=0.3 if harm else 0.0)
         self.azure.faults = switch_on(self.azure, self.luck, harm)
@@ -177,11 +183,15 @@ class Simulation:
         return World(
             runs=RunStore(table),
             places=PlaceStore(table),
+            pauses=PauseStore(table),
             schedules=ScheduleStore(table),
             deadlines=DeadlineStore(table),
             follows=FollowStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
+            web_hooks=WebHookStore(table),
+            backfills=BackfillStore(table),
+            post_back=self._heard_back,
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
             services=self._wire.services(Registry(reach, self._services)),
             clock=clock,
@@ -189,6 +199,9 @@ class Simulation:
             patience=Patience(),
             alerts=alerts if self.subscriber is not None else None,
         )
+
+    def _heard_back(self, address: str, body: Mapping[str, Any]) -> None:
+        self.people.hear(address, body)
 
     def _minute(self) -> None:
         """The timer: on time, missed, or twice."""

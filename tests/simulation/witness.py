@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from local.simulated_azure.world import SimulatedAzure
+from shared.core.backfill import Backfill
 from shared.core.definition import Chain
 from shared.core.lifecycle import RUN_TABLE, STEP_TABLE
 from shared.core.run import FINAL_STEP, Run, RunStatus, StepStatus, Transition
@@ -45,6 +46,7 @@ class SeenRun:
     steps: dict[str, SeenStep] = field(default_factory=dict)
     jobs: dict[tuple[str, int], str] = field(default_factory=dict)  # by step and attempt
     cancelled: bool = False  # a caller has been told so
+    backfill: str | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Witness:
     runs: dict[str, SeenRun] = field(default_factory=dict)
     owners: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     claims: dict[str, tuple[str, str, int]] = field(default_factory=dict)
+    at_once: dict[str, int] = field(default_factory=dict)  # how many runs each backfill may have
     others: set[str] = field(default_factory=set)  # jobs that somebody else has started
     _started: defaultdict[tuple[str, str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -75,6 +78,8 @@ class Witness:
             kind, _, rest = write.row.key.partition(".")
             if write.row.partition.startswith("place.") and kind == "c":
                 self._claimed(self._job_of(rest), write.row.data)
+            elif write.row.partition == "backfills" and kind == "b":
+                self.at_once[rest] = decode(Backfill, write.row.data).parallelism
             elif write.row.partition.startswith("chain."):
                 if (
                     kind == "r"
@@ -82,7 +87,8 @@ class Witness:
                     and (run := decode(Run, write.row.data)).id not in self.runs
                 ):
                     steps = {step.name: SeenStep() for step in run.steps}
-                    self.runs[run.id] = SeenRun(run.definition, steps=steps)
+                    self.runs[run.id] = SeenRun(run.definition, steps=steps, backfill=run.backfill)
+                    self._is_its_turn(run.backfill)
                 elif kind == "t":
                     run_id = rest.partition(".")[2].rpartition(".")[0]
                     self._changed(run_id, decode(Transition, write.row.data))
@@ -94,6 +100,7 @@ class Witness:
         jobs.append(job_id)
         self.owners[job_id] = attempt
         self.note(f"the service begins job {job_id[:8]} for {step}, attempt {number}")
+        self._has_room(run_id)
         mine = [job for job in jobs if self.claims.get(job, attempt) == attempt]
         if len(mine) > 1:
             self.wrong(f"attempt {number} of {step} of {run_id} has {len(mine)} jobs: {', '.join(mine)}")
@@ -105,6 +112,31 @@ class Witness:
         """Whether the attempt has another one's job, lost in the same moments, that looks just alike."""
         held = [job for job, owner in self.claims.items() if owner == attempt and self.owners.get(job) != attempt]
         return any((job := self.job(job_id)) is not None and looks_alike(job) for job_id in held)
+
+    def _is_its_turn(self, backfill: str | None) -> None:
+        if backfill is None:
+            return
+        runs = [run for run in self.runs.values() if run.backfill == backfill and run.status is RunStatus.RUNNING]
+        if len(runs) > self.at_once[backfill]:
+            self.wrong(f"backfill {backfill} has {len(runs)} runs at once")
+
+    def _has_room(self, run_id: str) -> None:
+        """No more runs of a chain have jobs under way at once than the chain allows."""
+        limits = [self.runs[run_id].definition.max_running]
+        if limits[0] is None:
+            return
+        at_work, chain = {run_id}, self.runs[run_id].definition.name
+        now = self.azure.data_factory.clock()
+        for job in all_jobs(self.azure):
+            other = self.owners.get(job.id, (run_id, "", 0))[0]
+            seen = self.runs[other]
+            if other in at_work or seen.definition.name != chain or seen.status is not RunStatus.RUNNING:
+                continue
+            if now < job.ended_at():
+                at_work.add(other)
+                limits.append(seen.definition.max_running)
+        if None not in limits and len(at_work) > max(limit for limit in limits if limit is not None):
+            self.wrong(f"{len(at_work)} runs are at work at once: {', '.join(sorted(at_work))}")
 
     def cancelled(self, run_id: str) -> None:
         """A caller has been told that the run will stop."""

@@ -19,13 +19,16 @@ from shared.relay.start import start
 from shared.relay.tick import tick
 from shared.relay.world import World
 from shared.storage.sqlite import SqliteStorage
+from shared.store.backfills import BackfillStore
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
 from shared.store.follows import FollowStore
+from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+from shared.store.web_hooks import WebHookStore
 from shared.work import on_message
 
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
@@ -120,6 +123,19 @@ class FakeService:
         return Job(id=job_id, status="Queued", link=f"https://example.test/{job_id}")
 
 
+class FakePostBack:
+    """Keeps what pipelines are told. `fails` are raised by the next calls, one each."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Mapping[str, Any]]] = []
+        self.fails: list[BaseException] = []
+
+    def __call__(self, address: str, body: Mapping[str, Any]) -> None:
+        if self.fails:
+            raise self.fails.pop(0)
+        self.told.append((address, body))
+
+
 class SmallWorld:
     """One instance of Baton. `pass_time` delivers the messages that fall due, in order, as a host would."""
 
@@ -130,15 +146,20 @@ class SmallWorld:
         table = self.storage.table("baton")
         self.queue = self.storage.queue("baton-work")
         self.service = FakeService(self)
+        self.post_back = FakePostBack()
         bits = itertools.count(2**40 + 1, 977)
         self.world = World(
             runs=RunStore(table),
             places=PlaceStore(table),
+            pauses=PauseStore(table),
             schedules=ScheduleStore(table),
             deadlines=DeadlineStore(table),
             follows=FollowStore(table),
             troubles=TroubleStore(table),
             events=EventStore(table),
+            web_hooks=WebHookStore(table),
+            backfills=BackfillStore(table),
+            post_back=self.post_back,
             queue=self.queue,
             services=lambda connection: self.service,
             clock=lambda: self.now,

@@ -15,6 +15,7 @@ from shared.core.follows import SeenJob
 from shared.core.run import Run, RunStatus
 from shared.ports import Place
 from shared.relay.follow import look_at_followed
+from shared.relay.pause import pause, resume
 from shared.relay.rerun import rerun
 from shared.store.places import PlaceStore, place_key
 from tests.unit.relay.small_world import CONNECTION, SmallWorld, a_chain, a_step
@@ -300,6 +301,18 @@ def test_a_chain_that_skips_takes_the_job_for_handled(small: SmallWorld) -> None
     small.pass_time(900, ticks=[chain])
     assert small.run(run.id).status is RunStatus.SUCCEEDED
     assert followed(small) == ["n-1"]
+
+
+def test_a_paused_chain_takes_the_job_for_handled(small: SmallWorld) -> None:
+    chain = following()
+    small.pass_time(61, ticks=[chain])
+    pause(small.world, chain.name)
+    others_run(small, "n-1")
+    small.pass_time(180, ticks=[chain])
+    resume(small.world, chain.name)
+    others_run(small, "n-2")
+    small.pass_time(180, ticks=[chain])
+    assert followed(small) == ["n-2"]
 
 
 def test_a_copy_of_the_message_does_not_look(small: SmallWorld) -> None:

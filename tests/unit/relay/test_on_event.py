@@ -15,6 +15,7 @@ from shared.core.events import Event
 from shared.core.facts import Verdict
 from shared.core.run import Run
 from shared.relay.on_event import Received, note_unmatched, on_event, refused_events
+from shared.relay.pause import pause, resume
 from shared.relay.rerun import rerun
 from shared.relay.start import MOST_WAITING, TooManyWaitingError
 from shared.storage.base import Delete, Page, Row, StorageUnavailableError, Table, Upsert, Write
@@ -113,6 +114,14 @@ def test_a_chain_that_skips_takes_the_event_without_a_run(small: SmallWorld) -> 
     on_event(small.world, [busy], EVENT)
     told = on_event(small.world, [busy], replace(EVENT, id="e-2"))
     assert (told.runs, told.skipped) == ((), ("sales",))
+
+
+def test_a_paused_chain_takes_the_event_without_a_run(small: SmallWorld) -> None:
+    pause(small.world, "sales", "month end")
+    told = on_event(small.world, [chain()], EVENT)
+    assert (told.runs, told.skipped) == ((), ("sales",))
+    resume(small.world, "sales")
+    assert len(on_event(small.world, [chain()], replace(EVENT, id="e-2")).runs) == 1
 
 
 def test_too_many_waiting_runs_have_it_come_again(small: SmallWorld) -> None:

@@ -10,6 +10,7 @@ from shared.core.errors import RefusedError, TryLaterError, UnclearError
 from shared.core.facts import Observed, Verdict
 from shared.core.ids import newest_first
 from shared.core.run import Error, Job, Run, RunStatus, StepStatus
+from shared.core.slots import Slots
 from shared.core.timing import MISSING_SECONDS
 from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
@@ -17,7 +18,7 @@ from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyW
 from shared.relay.tick import tick
 from shared.relay.watch import INLINE_ADVANCES, look
 from shared.storage.base import Row, StorageUnavailableError, Upsert
-from shared.store.runs import Held, RunStore, Slots
+from shared.store.runs import Held, RunStore
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
 
 LOST = UnclearError("no_answer", "The response was lost.")
