@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -69,8 +69,13 @@ class FollowBook:
         progress = [p for held in self.store.all() for p in held.followed.progress.values() if not p.absent_since]
         return all(one.done_until > last + HIDDEN for one in progress)
 
-    def broken(self, runs: Iterable[Run], witness: Witness, now: datetime) -> Iterator[str]:
-        """Jobs that started no run, or two, or one that they should not have started."""
+    def broken(
+        self, runs: Iterable[Run], witness: Witness, now: datetime, excused: Callable[[str, datetime], bool]
+    ) -> Iterator[str]:
+        """Jobs that started no run, or two, or one that they should not have started.
+
+        `excused`: whether the chain may have been paused when a job that ended then was seen.
+        """
         started = [run for run in runs if run.trigger.job is not None]
         found = Counter((run.chain, run.trigger.job.id) for run in started if run.trigger.job)
         yield from (f"{chain} ran {n} times for job {job_id}" for (chain, job_id), n in found.items() if n > 1)
@@ -78,7 +83,7 @@ class FollowBook:
             yield from self._wrongly_started(run, witness, now)
         for promise in self.promises:
             for job in self._promised(promise, witness, now):
-                if (promise.chain, job.id) not in found:
+                if (promise.chain, job.id) not in found and not excused(promise.chain, job.ended_at()):
                     yield f"{promise.chain} follows {promise.follow.what}, and no run knows of its job {job.id}"
 
     def _wrongly_started(self, run: Run, witness: Witness, now: datetime) -> Iterator[str]:

@@ -33,6 +33,7 @@ class Held:
 
     chain: str
     taken_care_of: datetime
+    asked: datetime
     begins: datetime | None = None  # the call was answered
     ending: datetime | None = None  # the call to resume was made first
     ends: datetime | None = None  # and answered
@@ -89,6 +90,15 @@ class Holds:
             for one in self.pauses
         )
 
+    def may_hold(self, chain: str, since: datetime, until: datetime | None = None) -> bool:
+        """Whether the chain may have been paused at some time from `since` to `until`."""
+        return any(
+            one.chain == chain
+            and (until is None or one.asked <= until + CLOCKS_DIFFER)
+            and (one.ends is None or since <= one.ends + CLOCKS_DIFFER)
+            for one in self.pauses
+        )
+
     def wrong(self, runs: list[Run]) -> Iterator[str]:
         """What did not come as whoever paused or backfilled may expect."""
         for held in self.pauses:
@@ -105,7 +115,7 @@ class Holds:
             self.waiting -= 1
             return
         progress = simulation.calendar.schedules.progress().get(chain)
-        held = Held(chain, progress.done_until if progress else START)
+        held = Held(chain, progress.done_until if progress else START, simulation.scheduler.now())
         self.pauses.append(held)
         lasts = simulation.luck.between("a pause", 30, 400)
         self._ask("pause", lambda world: pause(world, chain), lambda: self._paused(held, lasts))

@@ -25,7 +25,9 @@ def _at_the_end(simulation: Simulation) -> Iterator[str]:
     yield from _ended(simulation, runs)
     yield from _callers(simulation, runs)
     yield from simulation.events.violations(runs)
-    yield from simulation.followed.broken(runs, simulation.witness, simulation.scheduler.now())
+    yield from simulation.followed.broken(
+        runs, simulation.witness, simulation.scheduler.now(), simulation.holds.may_hold
+    )
     yield from _history(simulation, runs)
     yield from _jobs(simulation)
     yield from _truth(simulation, runs)

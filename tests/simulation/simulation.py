@@ -221,6 +221,7 @@ class Simulation:
             and self.scheduler.is_idle()
             and not self.people.waiting
             and not self.events.waiting
+            and self.holds.is_quiet()
             and not list(RunStore(self.table).pointers())
             and not any(places.watched(held.key) for held in places.watches())
             and not (self.subscriber and self.subscriber.waits_for(self.table))
