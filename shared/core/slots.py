@@ -12,7 +12,8 @@ class Slots:
 
     `ahead`: runs that wait too, and were wanted although the chain is paused: they go first, pause or not.
     `superseded`: runs that a later one takes the place of, with its id. Those that held a slot hold it until they
-    have ended; those that waited wait no more.
+    have ended; those that waited wait no more. `limit`: how many there may be, by the newest of them: after a deploy
+    that lowered it, older runs do not let in more on leaving.
     """
 
     holders: tuple[str, ...] = ()
@@ -20,12 +21,13 @@ class Slots:
     etag: str | None = None  # None: no row yet
     ahead: tuple[str, ...] = ()
     superseded: Mapping[str, str] = field(default_factory=dict)
+    limit: int | None = None  # None: no run has told yet
 
     def entered(self, run_id: str, limit: int, *, paused: bool = False) -> Slots:
         """With one more who wants to run; during a pause this one does not wait for its end."""
         if paused:
-            return replace(self, ahead=(*self.ahead, run_id)).filled(limit, paused=True)
-        return replace(self, waiting=(*self.waiting, run_id)).filled(limit)
+            return replace(self, ahead=(*self.ahead, run_id), limit=limit).filled(limit, paused=True)
+        return replace(self, waiting=(*self.waiting, run_id), limit=limit).filled(limit)
 
     def superseding(self, run_id: str, limit: int, *, paused: bool = False) -> Slots:
         """With one more, in place of all that wait and, where the slots are taken, of the oldest under way."""
@@ -46,8 +48,11 @@ class Slots:
         ).filled(limit, paused=paused)
 
     def filled(self, limit: int, *, paused: bool = False) -> Slots:
-        """With every free slot given to who is next; during a pause only to who goes ahead."""
-        free = max(0, limit - len(self.holders))
+        """With every free slot given to who is next; during a pause only to who goes ahead.
+
+        `limit` is the word of a run that is there: what the newest has said goes before it.
+        """
+        free = max(0, (self.limit or limit) - len(self.holders))
         first, free = self.ahead[:free], free - len(self.ahead[:free])
         more = () if paused else self.waiting[:free]
         return replace(

@@ -115,6 +115,7 @@ class RunStore:
             row.etag,
             ahead=tuple(stored.get("ahead", ())),
             superseded=stored.get("superseded", {}),
+            limit=stored.get("limit"),
         )
 
     def save_slots(self, chain: str, slots: Slots) -> bool:
@@ -291,7 +292,7 @@ def _slot_writes(partition: str, slots: Slots | None) -> list[Write]:
     if slots is None:
         return []
     stored = {"holders": slots.holders, "waiting": slots.waiting}
-    more = {name: value for name in ("ahead", "superseded") if (value := getattr(slots, name))}
+    more = {name: value for name in ("ahead", "superseded", "limit") if (value := getattr(slots, name))}
     data = json.dumps(stored | more)
     if slots.etag is None:
         return [Insert(Row(partition, "slots", data))]

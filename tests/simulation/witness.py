@@ -121,11 +121,13 @@ class Witness:
             self.wrong(f"backfill {backfill} has {len(runs)} runs at once")
 
     def _has_room(self, run_id: str) -> None:
-        """No more runs of a chain have jobs under way at once than the chain allows."""
-        limits = [self.runs[run_id].definition.max_running]
-        if limits[0] is None:
+        """No more runs of a chain have jobs under way at once than the chain allows, before or after a deploy."""
+        if self.runs[run_id].definition.max_running is None:
             return
         at_work, chain = {run_id}, self.runs[run_id].definition.name
+        *others, newest = [run for run in self.runs.values() if run.definition.name == chain]
+        known = [newest, *(run for run in others if run.status is RunStatus.RUNNING)]
+        limits = [run.definition.max_running for run in known]
         now = self.azure.data_factory.clock()
         for job in all_jobs(self.azure):
             other = self.owners.get(job.id, (run_id, "", 0))[0]
@@ -134,7 +136,6 @@ class Witness:
                 continue
             if now < job.ended_at():
                 at_work.add(other)
-                limits.append(seen.definition.max_running)
         if None not in limits and len(at_work) > max(limit for limit in limits if limit is not None):
             self.wrong(f"{len(at_work)} runs are at work at once: {', '.join(sorted(at_work))}")
 

@@ -38,3 +38,10 @@ def test_during_a_pause_only_who_was_wanted_all_the_same_gets_a_free_slot() -> N
     assert (left.holders, left.waiting, left.ahead) == (("wanted",), ("b",), ())
     assert left.left("wanted", 1, paused=True).holders == ()
     assert left.left("wanted", 1).holders == ("b",)
+
+
+def test_after_a_deploy_that_lowered_the_limit_an_older_run_lets_in_no_more_than_the_new_one() -> None:
+    slots = Slots().entered("old-1", 2).entered("old-2", 2).entered("new-1", 1).entered("new-2", 1)
+    slots = slots.left("old-1", 2)
+    assert slots.holders == ("old-2",)
+    assert slots.left("old-2", 2).holders == ("new-1",)
