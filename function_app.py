@@ -5,6 +5,7 @@ What is heavy is imported inside the functions: a cold start pays for all that i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
     from shared.app import Baton
     from shared.web.answer import Answer
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+# With Entra the host lets every call through, and `_answered` asks for the caller's role.
+LEVEL = func.AuthLevel.ANONYMOUS if os.environ.get("CALLERS", "").strip() == "entra" else func.AuthLevel.FUNCTION
+
+app = func.FunctionApp(http_auth_level=LEVEL)
 
 
 @app.route(route="chains/{chain}/runs", methods=["POST"])
@@ -23,7 +27,9 @@ def start_run(req: func.HttpRequest) -> func.HttpResponse:
     from shared.web import api
 
     key = req.headers.get("Idempotency-Key")
-    return _answered(lambda baton: api.start_run(baton, req.route_params["chain"], req.get_body(), key))
+    return _answered(
+        req, "start_run", lambda baton: api.start_run(baton, req.route_params["chain"], req.get_body(), key)
+    )
 
 
 @app.route(route="runs/{id}", methods=["GET"])
@@ -31,7 +37,7 @@ def get_run(req: func.HttpRequest) -> func.HttpResponse:
     """One run with its steps."""
     from shared.web import api
 
-    return _answered(lambda baton: api.get_run(baton, req.route_params["id"]))
+    return _answered(req, "get_run", lambda baton: api.get_run(baton, req.route_params["id"]))
 
 
 @app.route(route="runs", methods=["GET"])
@@ -39,7 +45,7 @@ def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     """Runs, newest first."""
     from shared.web import api
 
-    return _answered(lambda baton: api.list_runs(baton, req.params))
+    return _answered(req, "list_runs", lambda baton: api.list_runs(baton, req.params))
 
 
 @app.route(route="runs/{id}/cancel", methods=["POST"])
@@ -47,7 +53,7 @@ def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     """Stop a run and its jobs."""
     from shared.web import api
 
-    return _answered(lambda baton: api.cancel_run(baton, req.route_params["id"]))
+    return _answered(req, "cancel_run", lambda baton: api.cancel_run(baton, req.route_params["id"]))
 
 
 @app.route(route="runs/{id}/rerun", methods=["POST"])
@@ -56,7 +62,9 @@ def rerun_run(req: func.HttpRequest) -> func.HttpResponse:
     from shared.web import api
 
     key = req.headers.get("Idempotency-Key")
-    return _answered(lambda baton: api.rerun_run(baton, req.route_params["id"], req.get_body(), key))
+    return _answered(
+        req, "rerun_run", lambda baton: api.rerun_run(baton, req.route_params["id"], req.get_body(), key)
+    )
 
 
 @app.route(route="chains", methods=["GET"])
@@ -64,7 +72,7 @@ def list_chains(req: func.HttpRequest) -> func.HttpResponse:
     """What is declared, when it fires next, and how it went last."""
     from shared.web import api
 
-    return _answered(api.list_chains)
+    return _answered(req, "list_chains", api.list_chains)
 
 
 @app.route(route="connections/{name}/jobs", methods=["GET"])
@@ -72,7 +80,7 @@ def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
     """A connection's own job history, whoever started the jobs."""
     from shared.web import jobs
 
-    return _answered(lambda baton: jobs.list_jobs(baton, req.route_params["name"], req.params))
+    return _answered(req, "list_jobs", lambda baton: jobs.list_jobs(baton, req.route_params["name"], req.params))
 
 
 @app.route(route="health", methods=["GET"])
@@ -80,7 +88,7 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether every connection can do what the chains need."""
     from shared.web import health
 
-    return _answered(health.health)
+    return _answered(req, "health", health.health)
 
 
 @app.route(route="openapi.json", methods=["GET"])
@@ -88,23 +96,23 @@ def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """The HTTP API, described as OpenAPI."""
     from shared.web.openapi import openapi
 
-    return _response(openapi())
+    return _response(_refusal(req, "openapi") or openapi())
 
 
-@app.route(route="events", methods=["POST"])
+@app.route(route="events", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 def receive_events(req: func.HttpRequest) -> func.HttpResponse:
     """Events by webhook: Event Grid in both schemas, Fabric, Azure Monitor alerts."""
     from shared.web import events
 
-    return _answered(lambda baton: events.receive(baton, req.get_body(), _lower(req)))
+    return _answered(req, "receive_events", lambda baton: events.receive(baton, req.get_body(), _lower(req)))
 
 
-@app.route(route="events", methods=["OPTIONS"])
+@app.route(route="events", methods=["OPTIONS"], auth_level=func.AuthLevel.FUNCTION)
 def events_handshake(req: func.HttpRequest) -> func.HttpResponse:
     """Whether a sender of CloudEvents may deliver to the webhook."""
     from shared.web import events
 
-    return _answered(lambda baton: events.handshake(baton, _lower(req)))
+    return _answered(req, "events_handshake", lambda baton: events.handshake(baton, _lower(req)))
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
@@ -134,10 +142,16 @@ def on_event(event: str) -> None:
     on_delivery(baton(), event)
 
 
-def _answered(call: Callable[[Baton], Answer]) -> func.HttpResponse:
+def _answered(req: func.HttpRequest, function: str, call: Callable[[Baton], Answer]) -> func.HttpResponse:
     from shared.web.serve import answered
 
-    return _response(answered(call))
+    return _response(_refusal(req, function) or answered(call))
+
+
+def _refusal(req: func.HttpRequest, function: str) -> Answer | None:
+    from shared.web.access.gate import refusal
+
+    return refusal(function, req.method, _lower(req), os.environ)
 
 
 def _lower(req: func.HttpRequest) -> dict[str, str]:

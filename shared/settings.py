@@ -64,6 +64,22 @@ SETTINGS = (
         "Who may deliver CloudEvents to `/api/events`: origins with commas between them; `*` for all.",
     ),
     Setting(
+        "CALLERS",
+        "keys",
+        "How callers of the API show who they are: `keys` (function keys) or `entra` (app roles, by App Service).",
+    ),
+    Setting(
+        "DASHBOARD_KEY",
+        None,
+        "With `CALLERS=keys`: what opens the dashboard, 24 characters or more. Without it there is none.",
+    ),
+    Setting("WEBSITE_HOSTNAME", None, "Set by Azure: the app's host name, where jobs call back (`callback_url`)."),
+    Setting(
+        "WEBSITE_AUTH_ENABLED",
+        None,
+        "Set by App Service: `True` where it authenticates callers. Never set it yourself.",
+    ),
+    Setting(
         "IDENTITY_ENDPOINT", None, "Set by Azure where there is a managed identity; without it, your own login."
     ),
 )
@@ -178,6 +194,8 @@ class _Reader:
             ),
             app_settings=dict(self._mapping),
         )
+        if self._text("CALLERS") not in ("keys", "entra"):
+            self._mistakes.append("CALLERS: must be keys or entra")
         if sqlite == "":
             self._mistakes.append(f"{STORAGE}: name a file after 'sqlite:'")
         if self._mistakes:
