@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+from shared.web.access.triggers import doors
+
 if TYPE_CHECKING:
     from shared.app import Baton
     from shared.web.answer import Answer
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 LEVEL = func.AuthLevel.ANONYMOUS if os.environ.get("CALLERS", "").strip() == "entra" else func.AuthLevel.FUNCTION
 
 app = func.FunctionApp(http_auth_level=LEVEL)
+app.register_functions(doors)
 
 
 @app.route(route="chains/{chain}/runs", methods=["POST"])

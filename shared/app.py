@@ -65,6 +65,7 @@ def build(
 
     from shared.core.timing import Patience
     from shared.identity import Identities
+    from shared.relay.callbacks import Callbacks
     from shared.relay.world import World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
@@ -72,6 +73,7 @@ def build(
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
+    from shared.store.signing import SigningStore
     from shared.store.troubles import TroubleStore
 
     logging.getLogger("azure").setLevel(logging.WARNING)  # else every storage call is logged with its headers
@@ -91,6 +93,7 @@ def build(
         clock=now,
         random_bits=random_bits or (lambda: secrets.randbits(64)),
         patience=patience or Patience(grace_seconds=settings.start_grace_seconds),
+        callbacks=Callbacks(SigningStore(table, lambda: secrets.token_bytes(32)).secret, settings.hostname),
     )
     poison = storage.queue(POISON_QUEUE)
     return Baton(settings=settings, world=world, root=root, identities=identities, poison=poison)

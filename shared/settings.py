@@ -141,6 +141,7 @@ class Settings:
     fabric_portal: str
     start_grace_seconds: float
     webhook_origins: tuple[str, ...]  # lower case
+    hostname: str  # of this app; "" where it is not known
     app_settings: Mapping[str, str] = field(repr=False)
 
     def secret(self, name: str) -> Secret | None:
@@ -192,6 +193,7 @@ class _Reader:
             webhook_origins=tuple(
                 origin.strip().lower() for origin in (self._text("WEBHOOK_ORIGINS") or "").split(",")
             ),
+            hostname=self._text("WEBSITE_HOSTNAME") or "",
             app_settings=dict(self._mapping),
         )
         if self._text("CALLERS") not in ("keys", "entra"):

@@ -101,8 +101,13 @@ def test_every_decision_is_listed() -> None:
 
 def test_every_route_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
-    for route in re.findall(r'route="([^"]+)"', (ROOT / "function_app.py").read_text()):
+    for route in re.findall(r'route="([^"]+)"', _triggers()):
         assert f"/api/{route}" in readme, route
+
+
+def _triggers() -> str:
+    pages = [ROOT / "function_app.py", *(ROOT / "shared" / "web").rglob("triggers.py")]
+    return "".join(page.read_text() for page in pages)
 
 
 def lifecycle_page() -> str:

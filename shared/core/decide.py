@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.core.apply import given_up
+from shared.core.callbacks import mark_of
 from shared.core.events import event_context
 from shared.core.lifecycle import run_event, step_event
 from shared.core.run import FINAL_STEP, Error, Intent, Run, RunStatus, Step, StepStatus, Stop
@@ -195,7 +196,7 @@ def _intended(run: Run, step: Step, now: datetime, intent_id: str) -> Run:
     if step.continues is not None:  # its job takes the parameters of that one
         return _begun(run, step, now, Intent(id=intent_id, at=now))
     try:
-        parameters = render(dict(definition.parameters), _context(run))
+        parameters = render(dict(definition.parameters), {**_context(run), "callback_url": mark_of(intent_id)})
     except TemplateError as error:
         return step_event(run, step, "fail", now, error=Error("template_error", str(error)), due_at=None)
     if definition.correlation is not None:

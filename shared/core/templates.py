@@ -5,7 +5,8 @@ What a template sees:
 `trigger` - `{type, time, event}`, time an aware UTC datetime; event None unless one started the run, else
 `{id, type, source, subject, time, data}`;
 `steps` - by name, of the steps before: `{status, output, started_at, finished_at, job: {id}}`;
-`run` - `{id, chain, created_at}`.
+`run` - `{id, chain, created_at}`;
+`callback_url` - the address that the job may call when it is done.
 
 A text that is one `{{ expression }}` gives the expression's value with its type; any other text gives text.
 Values are data: what they hold is never rendered again. Times have two filters of their own: `shift(days=-1)` and
@@ -32,7 +33,7 @@ MEMBERS = {
     "event": frozenset({"id", "type", "source", "subject", "time", "data"}),
     "run": frozenset({"id", "chain", "created_at"}),
 }
-NAMES = ("parameters", "trigger", "steps", "run")
+NAMES = ("parameters", "trigger", "steps", "run", "callback_url")
 EVENT_NAMES = ("event",)  # what the templates see that make a run's parameters of an event
 MAX_TEMPLATE_CHARACTERS = 16_384
 # What odd templates make Python and Jinja raise, besides Jinja's own errors: a bad zone name ends in OSError, a

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
 from shared.ports import Clock, RandomBits, Sender, Service, Services
+from shared.relay.callbacks import Callbacks
 from shared.store.events import EventStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
+
+
+def secrets_missing() -> bytes:
+    raise RuntimeError("this world signs nothing")
+
 
 log = logging.getLogger("baton")
 
@@ -32,6 +38,7 @@ class World:
     clock: Clock
     random_bits: RandomBits
     patience: Patience
+    callbacks: Callbacks = field(default=Callbacks(secrets_missing, ""))
 
     def now(self) -> datetime:
         return self.clock()

@@ -93,7 +93,9 @@ def test_every_setting_is_in_the_sample_or_is_azures_own_and_in_the_readme() -> 
     documented = (ROOT / "README.md").read_text()
     for setting in SETTINGS:
         assert f"`{setting.name}`" in documented, setting.name
-    own = {"IDENTITY_ENDPOINT"} | {s.name for s in SETTINGS if s.name.startswith("AzureWebJobsStorage__")}
+    own = {"IDENTITY_ENDPOINT", "WEBSITE_HOSTNAME", "WEBSITE_AUTH_ENABLED"} | {
+        s.name for s in SETTINGS if s.name.startswith("AzureWebJobsStorage__")
+    }
     assert {setting.name for setting in SETTINGS} - own <= sample.keys()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,6 @@ KEY = "test-key"
 HOST = "baton.test"
 DASHBOARD_KEY = "a-dashboard-key-of-enough-characters"
 OPTIONS = read_options(json.loads((ROOT / "host.json").read_text()), {})
-FUNCTIONS = {
-    entry.name: entry.trigger
-    for entry in load_functions(ROOT, {}, OPTIONS)
-    if isinstance(entry.trigger, HttpTrigger)
-}
 ROLE_TYPE = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 
@@ -104,10 +100,19 @@ UNCHECKED_TABLE: Row = {
     "key": (503, 503, SERVED),
 }
 TABLES: dict[str, Row] = {"keys": KEYS_TABLE, "entra": ENTRA_TABLE, "entra, platform off": UNCHECKED_TABLE}
-API = sorted(
-    name for name, trigger in FUNCTIONS.items() if not trigger.route.full.startswith("api/dashboard")
-    and NEEDS.get(name) is not Need.OPEN
-)  # fmt: skip
+
+
+@cache
+def functions() -> dict[str, HttpTrigger]:
+    """Every HTTP function of the app. Not read before a test runs: reading replaces the imported app."""
+    entries = load_functions(ROOT, {}, OPTIONS)
+    return {entry.name: entry.trigger for entry in entries if isinstance(entry.trigger, HttpTrigger)}
+
+
+def api() -> list[str]:
+    """What is neither a page nor looks for itself who calls."""
+    pages = {name for name, trigger in functions().items() if trigger.route.full.startswith("api/dashboard")}
+    return sorted(name for name in functions().keys() - pages if NEEDS.get(name) is not Need.OPEN)
 
 
 class Site:
@@ -130,19 +135,19 @@ class Site:
         return self._functions.answer(WebRequest(method, path, query, headers, body))
 
     def call_function(self, name: str, headers: dict[str, str]) -> WebResponse:
-        route = FUNCTIONS[name].route
+        route = functions()[name].route
         names = {"chain": "open", "id": run_id("open", T0, 1), "name": "adf"}
         path = re.sub(r"{(\w+)}", lambda found: names.get(found[1], "load"), route.full)
         return self.call(min(route.methods or {"GET"}), f"/{path}", headers)
 
 
 def test_every_function_has_its_place_in_the_table() -> None:
-    assert set(FUNCTIONS) <= set(NEEDS)
+    assert set(functions()) <= set(NEEDS)
     assert all(caller in table for table in TABLES.values() for caller in CALLERS)
 
 
 def test_what_only_reads_is_got_and_what_changes_something_is_posted() -> None:
-    for name, trigger in FUNCTIONS.items():
+    for name, trigger in functions().items():
         if NEEDS[name] in (Need.READ, Need.OPERATE):
             assert set(trigger.route.methods or ()) == {"GET" if NEEDS[name] is Need.READ else "POST"}, name
 
@@ -154,7 +159,7 @@ def test_the_table_of_call_and_caller(
 ) -> None:
     site = Site(tmp_path, monkeypatch, mode)
     expected = dict(zip(COLUMNS, TABLES[mode][caller], strict=True))
-    for name in API:
+    for name in api():
         answer = site.call_function(name, CALLERS[caller])
         refused = answer.status if _is_refusal(answer) else SERVED
         assert refused == expected[NEEDS[name]], (name, answer)

@@ -28,6 +28,7 @@ NEEDS = {
     "events_handshake": Need.KEY,
     "step_callback": Need.OPEN,  # the token in its address
     "dashboard_sign_in": Need.OPEN,
+    "dashboard_enter": Need.OPEN,
     "dashboard_sign_out": Need.OPEN,
     "dashboard": Need.READ,
     "dashboard_run": Need.READ,
