@@ -16,7 +16,7 @@ class BatonError(Exception):
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
-        self.message = without_tokens(message)
+        self.message: str = without_tokens(message)
         super().__init__(self.message)
 
 

@@ -139,8 +139,9 @@ def test_the_cookie_is_secure_but_for_http_on_the_same_machine() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["https://evil.test", "//evil.test", "/\\evil.test", "/api/dashboard//evil.test", "/api/dashboardx", "", "/.auth/x",
-     "/api/dashboard/\r\nSet-Cookie: a=b", "/api/dashboard@evil.test"],
+    ["https://evil.test", "//evil.test", "/\\evil.test", "/api/dashboard//evil.test", "/api/dashboardx", "",
+     "/.auth/logout", "/api/dashboard/../../.auth/logout", "/api/dashboard/\r\nSet-Cookie: a=b",
+     "/api/dashboard@evil.test"],
 )  # fmt: skip
 def test_signing_in_leads_nowhere_else(path: str) -> None:
     assert own_page(path) == "/api/dashboard"

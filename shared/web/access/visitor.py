@@ -19,7 +19,7 @@ from shared.web.answer import Answer, ProblemError
 
 HOME = "/api/dashboard"
 SIGN_IN = f"{HOME}/sign-in"
-_OWN_PAGE = re.compile(r"/api/dashboard(/[A-Za-z0-9._~%-]+)*")
+_OWN_PAGE = re.compile(r"/api/dashboard(/(?!\.)[A-Za-z0-9._~%-]+)*")
 _NO_KEY = (
     "The dashboard is switched off. Set the app setting DASHBOARD_KEY to a secret of"
     f" {LEAST_KEY_CHARACTERS} characters or more, or let people sign in (CALLERS=entra)."
