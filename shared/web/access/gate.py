@@ -6,6 +6,7 @@ the platform lets everybody through, and Baton asks for an app role.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from shared.relay.world import say
@@ -54,7 +55,7 @@ def check(function: str, method: str, headers: Mapping[str, str], environment: M
 def entra_caller(headers: Mapping[str, str], environment: Mapping[str, str]) -> Caller:
     """Whoever App Service says it is. Raises ProblemError where App Service does not check that."""
     if not platform_checks(environment):
-        say("platform_authentication_off")
+        say("platform_authentication_off", level=logging.ERROR)
         raise ProblemError(
             503,
             "CALLERS is 'entra', but App Service does not authenticate this app's callers, so nobody is trusted."
