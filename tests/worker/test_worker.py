@@ -199,6 +199,7 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
     assert {function["name"] for function in found["functions"]} == {
         "start_run", "get_run", "list_runs", "cancel_run", "rerun_run", "list_chains", "list_jobs", "health",
         "openapi", "tick", "work", "receive_events", "events_handshake", "on_event",
+        "step_callback", "dashboard_sign_in", "dashboard_enter", "dashboard_sign_out",
     }  # fmt: skip
     described, chains, missing, tick, work, poison, *delivered, received, handshake, runs = found["results"]
     assert json.loads(described["http"]["body"])["openapi"] == "3.1.0"
