@@ -5,18 +5,19 @@ What is heavy is imported inside the functions: a cold start pays for all that i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import os
 
 import azure.functions as func
 
+from shared.web.access.triggers import doors
 from shared.web.pages.triggers import pages
+from shared.web.replies import answered, headers_of, refused, response
 
-if TYPE_CHECKING:
-    from shared.app import Baton
-    from shared.web.answer import Answer
+# With Entra the host lets every call through, and `answered` asks for the caller's role.
+LEVEL = func.AuthLevel.ANONYMOUS if os.environ.get("CALLERS", "").strip() == "entra" else func.AuthLevel.FUNCTION
 
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+app = func.FunctionApp(http_auth_level=LEVEL)
+app.register_functions(doors)
 app.register_functions(pages)
 
 
@@ -26,7 +27,9 @@ def start_run(req: func.HttpRequest) -> func.HttpResponse:
     from shared.web import api
 
     key = req.headers.get("Idempotency-Key")
-    return _answered(lambda baton: api.start_run(baton, req.route_params["chain"], req.get_body(), key))
+    return answered(
+        req, "start_run", lambda baton: api.start_run(baton, req.route_params["chain"], req.get_body(), key)
+    )
 
 
 @app.route(route="runs/{id}", methods=["GET"])
@@ -34,7 +37,7 @@ def get_run(req: func.HttpRequest) -> func.HttpResponse:
     """One run with its steps."""
     from shared.web import api
 
-    return _answered(lambda baton: api.get_run(baton, req.route_params["id"]))
+    return answered(req, "get_run", lambda baton: api.get_run(baton, req.route_params["id"]))
 
 
 @app.route(route="runs", methods=["GET"])
@@ -42,7 +45,7 @@ def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     """Runs, newest first."""
     from shared.web import api
 
-    return _answered(lambda baton: api.list_runs(baton, req.params))
+    return answered(req, "list_runs", lambda baton: api.list_runs(baton, req.params))
 
 
 @app.route(route="runs/{id}/cancel", methods=["POST"])
@@ -50,7 +53,7 @@ def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     """Stop a run and its jobs."""
     from shared.web import api
 
-    return _answered(lambda baton: api.cancel_run(baton, req.route_params["id"]))
+    return answered(req, "cancel_run", lambda baton: api.cancel_run(baton, req.route_params["id"]))
 
 
 @app.route(route="runs/{id}/rerun", methods=["POST"])
@@ -59,7 +62,9 @@ def rerun_run(req: func.HttpRequest) -> func.HttpResponse:
     from shared.web import api
 
     key = req.headers.get("Idempotency-Key")
-    return _answered(lambda baton: api.rerun_run(baton, req.route_params["id"], req.get_body(), key))
+    return answered(
+        req, "rerun_run", lambda baton: api.rerun_run(baton, req.route_params["id"], req.get_body(), key)
+    )
 
 
 @app.route(route="chains/{chain}/pause", methods=["POST"])
@@ -67,7 +72,9 @@ def pause_chain(req: func.HttpRequest) -> func.HttpResponse:
     """Have a chain start nothing by itself."""
     from shared.web import pauses
 
-    return _answered(lambda baton: pauses.pause_chain(baton, req.route_params["chain"], req.get_body()))
+    return answered(
+        req, "pause_chain", lambda baton: pauses.pause_chain(baton, req.route_params["chain"], req.get_body())
+    )
 
 
 @app.route(route="chains/{chain}/resume", methods=["POST"])
@@ -75,7 +82,7 @@ def resume_chain(req: func.HttpRequest) -> func.HttpResponse:
     """Let a paused chain go on."""
     from shared.web import pauses
 
-    return _answered(lambda baton: pauses.resume_chain(baton, req.route_params["chain"]))
+    return answered(req, "resume_chain", lambda baton: pauses.resume_chain(baton, req.route_params["chain"]))
 
 
 @app.route(route="chains/{chain}/backfill", methods=["POST"])
@@ -84,7 +91,9 @@ def begin_backfill(req: func.HttpRequest) -> func.HttpResponse:
     from shared.web import backfills
 
     key = req.headers.get("Idempotency-Key")
-    return _answered(lambda baton: backfills.begin(baton, req.route_params["chain"], req.get_body(), key))
+    return answered(
+        req, "begin_backfill", lambda baton: backfills.begin(baton, req.route_params["chain"], req.get_body(), key)
+    )
 
 
 @app.route(route="backfills/{id}", methods=["GET"])
@@ -92,7 +101,7 @@ def get_backfill(req: func.HttpRequest) -> func.HttpResponse:
     """How far a backfill is."""
     from shared.web import backfills
 
-    return _answered(lambda baton: backfills.show(baton, req.route_params["id"]))
+    return answered(req, "get_backfill", lambda baton: backfills.show(baton, req.route_params["id"]))
 
 
 @app.route(route="backfills/{id}/cancel", methods=["POST"])
@@ -100,7 +109,9 @@ def cancel_backfill(req: func.HttpRequest) -> func.HttpResponse:
     """Stop a backfill."""
     from shared.web import backfills
 
-    return _answered(lambda baton: backfills.cancel(baton, req.route_params["id"], req.get_body()))
+    return answered(
+        req, "cancel_backfill", lambda baton: backfills.cancel(baton, req.route_params["id"], req.get_body())
+    )
 
 
 @app.route(route="chains", methods=["GET"])
@@ -108,7 +119,7 @@ def list_chains(req: func.HttpRequest) -> func.HttpResponse:
     """What is declared, when it fires next, and how it went last."""
     from shared.web import api
 
-    return _answered(api.list_chains)
+    return answered(req, "list_chains", api.list_chains)
 
 
 @app.route(route="connections/{name}/jobs", methods=["GET"])
@@ -116,7 +127,7 @@ def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
     """A connection's own job history, whoever started the jobs."""
     from shared.web import jobs
 
-    return _answered(lambda baton: jobs.list_jobs(baton, req.route_params["name"], req.params))
+    return answered(req, "list_jobs", lambda baton: jobs.list_jobs(baton, req.route_params["name"], req.params))
 
 
 @app.route(route="health", methods=["GET"])
@@ -124,7 +135,7 @@ def health(req: func.HttpRequest) -> func.HttpResponse:
     """Whether every connection can do what the chains need."""
     from shared.web import health
 
-    return _answered(health.health)
+    return answered(req, "health", health.health)
 
 
 @app.route(route="openapi.json", methods=["GET"])
@@ -132,23 +143,23 @@ def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """The HTTP API, described as OpenAPI."""
     from shared.web.openapi import openapi
 
-    return _response(openapi())
+    return response(refused(req, "openapi") or openapi())
 
 
-@app.route(route="events", methods=["POST"])
+@app.route(route="events", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 def receive_events(req: func.HttpRequest) -> func.HttpResponse:
     """Events by webhook: Event Grid in both schemas, Fabric, Azure Monitor alerts."""
     from shared.web import events
 
-    return _answered(lambda baton: events.receive(baton, req.get_body(), _lower(req)))
+    return answered(req, "receive_events", lambda baton: events.receive(baton, req.get_body(), headers_of(req)))
 
 
-@app.route(route="events", methods=["OPTIONS"])
+@app.route(route="events", methods=["OPTIONS"], auth_level=func.AuthLevel.FUNCTION)
 def events_handshake(req: func.HttpRequest) -> func.HttpResponse:
     """Whether a sender of CloudEvents may deliver to the webhook."""
     from shared.web import events
 
-    return _answered(lambda baton: events.handshake(baton, _lower(req)))
+    return answered(req, "events_handshake", lambda baton: events.handshake(baton, headers_of(req)))
 
 
 @app.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False, use_monitor=True)
@@ -178,19 +189,3 @@ def on_event(event: str) -> None:
     from shared.work import on_delivery
 
     on_delivery(baton(), event)
-
-
-def _answered(call: Callable[[Baton], Answer]) -> func.HttpResponse:
-    from shared.web.serve import answered
-
-    return _response(answered(call))
-
-
-def _lower(req: func.HttpRequest) -> dict[str, str]:
-    return {name.lower(): value for name, value in req.headers.items()}
-
-
-def _response(answer: Answer) -> func.HttpResponse:
-    return func.HttpResponse(
-        answer.body, status_code=answer.status, headers=dict(answer.headers), mimetype=answer.mimetype
-    )

@@ -62,8 +62,12 @@ param alertEmails string[] = []
 @description('Makes a key vault for the secrets of credentials in chains.yaml. Not needed with managed identities alone.')
 param useKeyVault bool = false
 
-@description('The client id of an Entra app registration: callers then need a token for it besides the key. Empty: the key alone.')
+@description('The client id of an Entra app registration with the app roles Baton.Read and Baton.Operate: callers then need one of them, and no key. Empty: function keys.')
 param entraClientId string = ''
+
+@description('What people enter to see the dashboard where there is no Entra: 24 random characters or more, or a Key Vault reference to them. Empty: no dashboard.')
+@secure()
+param dashboardKey string = ''
 
 @description('Client ids of the applications whose tokens are taken. Empty: any application of the tenant that gets a token for the registration.')
 param entraAllowedApplications string[] = []
@@ -164,6 +168,7 @@ module app 'modules/function-app.bicep' = {
     httpConcurrency: httpConcurrency
     entraClientId: entraClientId
     entraAllowedApplications: entraAllowedApplications
+    dashboardKey: dashboardKey
     subnetId: subnetId
   }
 }

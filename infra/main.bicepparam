@@ -18,5 +18,8 @@ param appSettings = {
 param alertEmails = []
 // param alertEmails = ['data-team@example.com']
 
-// Entra in front of the keys: docs/deploy.md has the steps.
+// Entra app roles in place of function keys: docs/deploy.md has the steps.
 param entraClientId = readEnvironmentVariable('BATON_ENTRA_CLIENT_ID', '')
+
+// Without Entra: opens the dashboard. A Key Vault reference is best: @Microsoft.KeyVault(SecretUri=https://...)
+param dashboardKey = readEnvironmentVariable('BATON_DASHBOARD_KEY', '')

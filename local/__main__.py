@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     serve.set_defaults(act=_serve)
     add_terminal(commands, lambda: surroundings(ROOT))
     key = commands.add_parser("key", help="print the key that callers of `serve` need")
+    key.add_argument("--dashboard", action="store_true", help="the one that opens the dashboard")
     key.set_defaults(act=_key)
     check = commands.add_parser("check", help="check the chains file, and what it needs of Azure")
     check.add_argument("--online", action="store_true", help="ask every connection too; nothing is started")
@@ -49,7 +50,7 @@ def _demo(told: argparse.Namespace) -> int:
 
 def _serve(told: argparse.Namespace) -> int:
     from local.check_command import report_file
-    from local.configuration import ConfigurationError, announced, app_settings, local_keys
+    from local.configuration import ConfigurationError, announced, app_settings, dashboard_key, local_keys
     from local.host.cli import run_host
     from local.host.errors import SetupError
     from shared.app import open_storage
@@ -62,6 +63,7 @@ def _serve(told: argparse.Namespace) -> int:
         if report_file(mapping, ROOT):
             return 1
         keys = local_keys(ROOT)
+        mapping["DASHBOARD_KEY"] = mapping.get("DASHBOARD_KEY", "") or dashboard_key(ROOT)
         print(f"Baton listens on http://127.0.0.1:{told.port}/api; its keys are in .baton/keys.json:")
         print(f'  curl -H "x-functions-key: $(python -m local key)" http://127.0.0.1:{told.port}/api/health')
         storage = open_storage(Settings.from_mapping(mapping))
@@ -73,10 +75,15 @@ def _serve(told: argparse.Namespace) -> int:
     return 0
 
 
-def _key(told: argparse.Namespace) -> int:  # noqa: ARG001
-    from local.configuration import local_keys
+def _key(told: argparse.Namespace) -> int:
+    from local.configuration import ConfigurationError, app_settings, dashboard_key, local_keys
 
-    print(local_keys(ROOT).function)
+    try:
+        set_by_hand = told.dashboard and app_settings(ROOT, os.environ).get("DASHBOARD_KEY")
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(set_by_hand or (dashboard_key(ROOT) if told.dashboard else local_keys(ROOT).function))
     return 0
 
 

@@ -74,6 +74,17 @@ def address(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
+def dashboard_key(root: Path) -> str:
+    """What opens the dashboard on this machine: made at the first start, kept readable for its owner only."""
+    path = root / STATE_FOLDER / "dashboard-key"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    return path.read_text().strip()
+
+
 def _values(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}

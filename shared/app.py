@@ -66,6 +66,7 @@ def build(
     from shared.core.timing import Patience
     from shared.events.topic import Topic
     from shared.identity import Identities
+    from shared.relay.callbacks import Callbacks
     from shared.relay.world import Alerts, World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
@@ -80,6 +81,7 @@ def build(
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
     from shared.store.schedules import ScheduleStore
+    from shared.store.signing import SigningStore
     from shared.store.troubles import TroubleStore
     from shared.store.web_hooks import WebHookStore
 
@@ -112,6 +114,7 @@ def build(
         random_bits=random_bits or (lambda: secrets.randbits(64)),
         patience=patience or Patience(grace_seconds=settings.start_grace_seconds),
         alerts=alerts,
+        callbacks=Callbacks(SigningStore(table, lambda: secrets.token_bytes(32)).secret, settings.hostname),
     )
     poison = storage.queue(POISON_QUEUE)
     return Baton(settings=settings, world=world, root=root, identities=identities, poison=poison)

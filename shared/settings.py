@@ -78,6 +78,22 @@ SETTINGS = (
         "Who may deliver CloudEvents to `/api/events`: origins with commas between them; `*` for all.",
     ),
     Setting(
+        "CALLERS",
+        "keys",
+        "How callers of the API show who they are: `keys` (function keys) or `entra` (app roles, by App Service).",
+    ),
+    Setting(
+        "DASHBOARD_KEY",
+        None,
+        "With `CALLERS=keys`: what opens the dashboard, 24 characters or more. Without it there is none.",
+    ),
+    Setting("WEBSITE_HOSTNAME", None, "Set by Azure: the app's host name, where jobs call back (`callback_url`)."),
+    Setting(
+        "WEBSITE_AUTH_ENABLED",
+        None,
+        "Set by App Service: `True` where it authenticates callers. Never set it yourself.",
+    ),
+    Setting(
         "IDENTITY_ENDPOINT", None, "Set by Azure where there is a managed identity; without it, your own login."
     ),
 )
@@ -144,6 +160,7 @@ class Settings:
     callback_hosts: tuple[str, ...]
     allow_loopback: bool
     webhook_origins: tuple[str, ...]  # lower case
+    hostname: str  # of this app; "" where it is not known
     app_settings: Mapping[str, str] = field(repr=False)
 
     def secret(self, name: str) -> Secret | None:
@@ -200,8 +217,11 @@ class _Reader:
             ),
             callback_hosts=self._hosts("CALLBACK_HOSTS"),
             allow_loopback=self._allows_http(),
+            hostname=self._text("WEBSITE_HOSTNAME") or "",
             app_settings=dict(self._mapping),
         )
+        if self._text("CALLERS") not in ("keys", "entra"):
+            self._mistakes.append("CALLERS: must be keys or entra")
         if sqlite == "":
             self._mistakes.append(f"{STORAGE}: name a file after 'sqlite:'")
         if self._mistakes:

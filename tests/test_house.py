@@ -113,8 +113,7 @@ def test_every_decision_is_listed() -> None:
 
 def test_every_route_is_on_the_page_of_the_api() -> None:
     page = (ROOT / "docs" / "api.md").read_text()
-    triggers = [ROOT / "function_app.py", ROOT / "shared" / "web" / "pages" / "triggers.py"]
-    for route in re.findall(r'route="([^"]+)"', "".join(path.read_text() for path in triggers)):
+    for route in re.findall(r'route="([^"]+)"', _triggers()):
         assert f"/api/{route}" in page, route
 
 
@@ -130,6 +129,11 @@ def test_the_readme_leads_to_every_page() -> None:
     readme = (ROOT / "README.md").read_text()
     for page in (ROOT / "docs").glob("*.md"):
         assert f"docs/{page.name}" in readme, page.name
+
+
+def _triggers() -> str:
+    pages = [ROOT / "function_app.py", *(ROOT / "shared" / "web").rglob("triggers.py")]
+    return "".join(page.read_text() for page in pages)
 
 
 def lifecycle_page() -> str:

@@ -48,6 +48,10 @@ param httpConcurrency int
 @description('The client id of an Entra app registration; empty for none.')
 param entraClientId string
 
+@description('The key of the dashboard, or a Key Vault reference to it; empty for none.')
+@secure()
+param dashboardKey string
+
 @description('Client ids of the applications whose tokens are taken; empty for any.')
 param entraAllowedApplications string[]
 
@@ -65,6 +69,8 @@ var ownSettings = {
   MANAGED_IDENTITY_CLIENT_ID: identityClientId
   CHAINS_FILE: 'chains.yaml'
   EVENT_GRID_TOPIC_ENDPOINT: topicEndpoint
+  CALLERS: empty(entraClientId) ? 'keys' : 'entra'
+  DASHBOARD_KEY: dashboardKey
 }
 var allSettings = union(appSettings, ownSettings)
 var warmHttp = {
@@ -150,16 +156,17 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
   }
 }
 
-// Event Grid delivers with the host's own system key and no token; it must get through.
+// Tokens and sign-ins are checked here, and who may do what in Baton: with CALLERS=entra it refuses whoever has no app
+// role. Callers without a token get through to it, because three kinds have none and are checked otherwise: Event
+// Grid and the webhook for events (keys), jobs that call back (a token in the address), browsers that are to sign in.
 resource auth 'Microsoft.Web/sites/config@2024-04-01' = if (!empty(entraClientId)) {
   parent: app
   name: 'authsettingsV2'
   properties: {
     platform: { enabled: true }
     globalValidation: {
-      requireAuthentication: true
-      unauthenticatedClientAction: 'Return401'
-      excludedPaths: ['/runtime/webhooks/EventGrid']
+      requireAuthentication: false
+      unauthenticatedClientAction: 'AllowAnonymous'
     }
     httpSettings: { requireHttps: true }
     identityProviders: {

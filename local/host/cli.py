@@ -22,6 +22,7 @@ def run_host(app_root: Path, *, storage: Storage, settings: Mapping[str, str], p
     App settings reach the app as they do in Azure, as environment variables: this process's own are changed.
     """
     os.environ.update(settings)
+    os.environ.setdefault("WEBSITE_HOSTNAME", f"127.0.0.1:{port}")  # as Azure sets it
     host = Host(
         app_root, storage=storage, settings=settings, host_json=read_host_json(app_root), port=port, keys=keys
     )

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.core.apply import given_up
+from shared.core.callbacks import mark_of
 from shared.core.events import event_context
 from shared.core.follows import job_context
 from shared.core.lifecycle import run_event, step_event
@@ -197,7 +198,7 @@ def _intended(run: Run, step: Step, now: datetime, intent_id: str) -> Run:
     if step.continues is not None:  # its job takes the parameters of that one
         return _begun(run, step, now, Intent(id=intent_id, at=now))
     try:
-        parameters = render(dict(definition.parameters), _context(run))
+        parameters = render(dict(definition.parameters), {**_context(run), "callback_url": mark_of(intent_id)})
     except TemplateError as error:
         return step_event(run, step, "fail", now, error=Error("template_error", str(error)), due_at=None)
     if definition.correlation is not None:

@@ -8,14 +8,16 @@ BatonError
 
 from __future__ import annotations
 
+from shared.core.callbacks import without_tokens
+
 
 class BatonError(Exception):
-    """Root of what services raise. `code` is one of the words that runs show."""
+    """Root of what services raise. `code` is one of the words that runs show. Messages hold no callback token."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
         self.code = code
-        self.message = message
+        self.message: str = without_tokens(message)
+        super().__init__(self.message)
 
 
 class RefusedError(BatonError):

@@ -12,8 +12,8 @@ class Slots:
 
     `ahead`: runs that wait too, and were wanted although the chain is paused: they go first, pause or not.
     `superseded`: runs that a later one takes the place of, with its id. Those that held a slot hold it until they
-    have ended; those that waited wait no more. `limit`: how many there may be, by the newest of them: after a deploy
-    that lowered it, older runs do not let in more on leaving.
+    have ended; those that waited wait no more. `limit`: how many there may be, as the newest run says: after a
+    deploy that lowered it, older runs do not let in more on leaving.
     """
 
     holders: tuple[str, ...] = ()

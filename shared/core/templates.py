@@ -5,7 +5,8 @@ What a template sees:
 `trigger` - `{type, time, event, job}`, time an aware UTC datetime; event None unless one started the run, else
 `{id, type, source, subject, time, data}`; job the one that was followed, or None;
 `steps` - by name, of the steps before: `{status, output, started_at, finished_at, job: {id}}`;
-`run` - `{id, chain, created_at}`.
+`run` - `{id, chain, created_at}`;
+`callback_url` - the address that the job may call when it is done.
 The parameters of a follow see `job` alone: the job that ended.
 
 A text that is one `{{ expression }}` gives the expression's value with its type; any other text gives text.
@@ -36,7 +37,7 @@ MEMBERS = {
     "run": frozenset({"id", "chain", "created_at"}),
     "job": frozenset(field.name for field in fields(FollowedJob)),
 }
-NAMES = ("parameters", "trigger", "steps", "run")
+NAMES = ("parameters", "trigger", "steps", "run", "callback_url")
 EVENT_NAMES = ("event",)  # what the templates see that make a run's parameters of an event
 FOLLOW_NAMES = ("job",)
 MAX_TEMPLATE_CHARACTERS = 16_384

@@ -48,9 +48,9 @@ def perform(world: World, run: Run, effect: Effect) -> Fact:
 
 def _start(world: World, run: Run, step: Step) -> Fact:
     intent = _intent(step)
-    order = _order(run, step, intent)
     fence = intent.at + timedelta(seconds=world.patience.fence_seconds)
     try:
+        order = _order(world, run, step, intent)
         job = world.service_of(order.definition).start(order, lambda: world.now() <= fence)
     except RefusedError as error:
         say("start_refused", level=logging.ERROR, run=run.id, step=step.name, code=error.code, why=error.message)
@@ -73,8 +73,8 @@ def _start(world: World, run: Run, step: Step) -> Fact:
 def _find(world: World, run: Run, step: Step) -> Fact:
     intent = _intent(step)
     looked_at = world.now()
-    order = _wanted(_order(run, step, intent), intent, looked_at, world.patience)
     try:
+        order = _wanted(_order(world, run, step, intent), intent, looked_at, world.patience)
         found = world.service_of(order.definition).find_started(order)
     except (RefusedError, TryLaterError) as error:
         say("find_failed", level=logging.WARNING, run=run.id, step=step.name, code=error.code, why=error.message)
@@ -140,12 +140,12 @@ def _book(world: World, run: Run, step: Step, job: Job) -> bool:
     return True
 
 
-def _order(run: Run, step: Step, intent: Intent) -> Order:
+def _order(world: World, run: Run, step: Step, intent: Intent) -> Order:
     return Order(
         run_id=run.id,
         definition=run.step_definition(step.name),
         attempt=step.attempt,
-        parameters=intent.parameters,
+        parameters=world.callbacks.parameters(run, step),
         intended_at=intent.at,
         ready_at=ready_at(run, step),
         correlation=correlation_of(run, step),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from shared.core.callbacks import without_tokens
 from shared.core.errors import RefusedError, TryLaterError
 from shared.core.facts import Observation, Observed, Verdict
 from shared.core.pace import SHORTEST_SECONDS, Waiting, crowd_seconds, seconds_to_next_look
@@ -144,6 +145,8 @@ def _observed(job: WatchedJob, observation: Observation | None) -> Observed | No
     if observation is None:
         return None
     told = replace(job.job, status=observation.status)
+    error = observation.error and Error(observation.error.code, without_tokens(observation.error.message))
+    observation = replace(observation, output=without_tokens(observation.output), error=error)
     return Observed(step=job.step, attempt=job.attempt, job=told, observation=observation)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
 from shared.ports import AlertSink, Clock, PostBack, RandomBits, Sender, Service, Services
+from shared.relay.callbacks import Callbacks
 from shared.store.alerts import AlertMarks
 from shared.store.backfills import BackfillStore
 from shared.store.deadlines import DeadlineStore
@@ -21,6 +22,11 @@ from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
 from shared.store.web_hooks import WebHookStore
+
+
+def secrets_missing() -> bytes:
+    raise RuntimeError("this world signs nothing")
+
 
 log = logging.getLogger("baton")
 
@@ -55,6 +61,7 @@ class World:
     random_bits: RandomBits
     patience: Patience
     alerts: Alerts | None = None  # None: there is no topic, and nothing of it costs anything
+    callbacks: Callbacks = field(default=Callbacks(secrets_missing, ""))
 
     def now(self) -> datetime:
         return self.clock()

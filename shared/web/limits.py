@@ -14,3 +14,4 @@ IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 CURSOR = re.compile(r"r\.[0-9]{13}\.[A-Za-z0-9_.\-]{1,100}")
 PLATFORM_QUERY = frozenset({"code", "clientId"})  # function keys may come in the query
 MOST_DIGITS = 1_000  # of a whole number: more than anything takes, and less than what readers stumble over
+CALLBACK_TOKEN = re.compile(r"[1-9][0-9]{0,5}\.[0-9a-f]{64}")

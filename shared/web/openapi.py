@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.core.run import RunStatus
 from shared.web import jobs
+from shared.web.access.described import door_paths
 from shared.web.answer import PROBLEM, Answer, json_answer
 from shared.web.limits import (
     CURSOR,
@@ -20,6 +21,7 @@ from shared.web.schemas import CHAIN_PATTERN, RUN_ID_PATTERN, Schema, ref, schem
 
 VERSION = "0.1.0"
 _JSON = "application/json"
+KEY_ALONE: list[Schema] = [{"key_in_header": []}, {"key_in_query": []}]
 _SECONDS = {"type": "string", "pattern": "^[0-9]+$"}
 _RETRY = {"Retry-After": {"description": "Seconds to wait before the next call.", "schema": _SECONDS}}
 _LOCATION = {
@@ -31,9 +33,9 @@ _LOCATION = {
 }
 _WHY = {
     400: "Something in the call is wrong; `errors` has each mistake with its place.",
-    401: "The function key is missing or wrong.",
+    401: "The function key, or the Entra token, is missing or wrong.",
     404: "There is nothing of that name.",
-    403: "The app setting WEBHOOK_ORIGINS lacks the origin.",
+    403: "The caller lacks the app role, or the call comes from a page of another site.",
     409: "Not in the state that this run, or this chain, is in.",
     502: "The service refused to tell.",
     413: "More than a run can carry.",
@@ -58,7 +60,7 @@ def document() -> dict[str, Any]:
             "description": "Starts chains of data jobs, watches them, and refreshes reports when they succeed.",
         },
         "servers": [{"url": "/"}],
-        "security": [{"key_in_header": []}, {"key_in_query": []}],
+        "security": [{"key_in_header": []}, {"key_in_query": []}, {"entra": []}],
         "paths": paths(),
         "components": {"schemas": schemas(), "securitySchemes": _security_schemes()},
     }
@@ -81,6 +83,7 @@ def paths() -> dict[str, Any]:
         "/api/openapi.json": {"get": _openapi()},
         **page_paths(),
         **openapi_controls.paths(),
+        **door_paths(),
     }
 
 
@@ -195,6 +198,7 @@ def _receive_events() -> Schema:
             "content": {kind: {"schema": ref("Events")} for kind in kinds},
         },
         "responses": {"200": _json("What became of them.", "EventsReceived"), **_problems(400, 413)},
+        "security": KEY_ALONE,
     }
 
 
@@ -210,6 +214,7 @@ def _events_handshake() -> Schema:
             },
             **_problems(403),
         },
+        "security": KEY_ALONE,
     }
 
 
@@ -229,7 +234,7 @@ def _openapi() -> Schema:
     return {
         "operationId": "openapi",
         "summary": "This document",
-        "responses": {"200": described, "401": _refused()},
+        "responses": {"200": described, **_problems()},
     }
 
 
@@ -276,7 +281,7 @@ def _body(schema: str) -> Schema:
 
 def _problems(*statuses: int) -> Schema:
     """These, and those that any call may answer."""
-    some = {str(status): _problem(status) for status in sorted({*statuses, 500, 503})}
+    some = {str(status): _problem(status) for status in sorted({*statuses, 403, 500, 503})}
     return {**some, "401": _refused()}
 
 
@@ -286,8 +291,8 @@ def _problem(status: int) -> Schema:
 
 
 def _refused() -> Schema:
-    """The platform asks for the key, and says nothing more."""
-    return {"description": _WHY[401]}
+    """The platform, asking for a key, answers nothing more; Baton, asking for a token, a problem."""
+    return {"description": _WHY[401], "content": {PROBLEM: {"schema": ref("Problem")}}}
 
 
 def _required(headers: dict[str, Schema]) -> dict[str, Schema]:
@@ -305,4 +310,5 @@ def _security_schemes() -> Schema:
     return {
         "key_in_header": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
         "key_in_query": {"type": "apiKey", "in": "query", "name": "code"},
+        "entra": {"type": "http", "scheme": "bearer", "description": "With `CALLERS=entra`: a token for the app."},
     }

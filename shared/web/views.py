@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.core.callbacks import without_tokens
 from shared.core.deadlines import Late, next_window
 from shared.core.definition import Chain, Deadline, Follow
 from shared.core.due import next_times
@@ -100,8 +101,8 @@ def job_view(job: JobSummary) -> dict[str, Any]:
         "started_at": time_view(job.started_at),
         "ended_at": time_view(job.ended_at),
         "invoked_by": job.invoked_by,
-        "parameters": dict(job.parameters),
-        "error": _error(job.error),
+        "parameters": without_tokens(dict(job.parameters)),
+        "error": without_tokens(_error(job.error)),
         "link": job.link,
     }
 

@@ -50,10 +50,10 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
         width = options.pop("width", 1280)
         context = browser.new_context(
             viewport={"width": width, "height": 900},
-            extra_http_headers=site.headers,
             locale="en-GB",
             **{"timezone_id": "Europe/Berlin", **options},
         )
+        site.let_in(context)
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()

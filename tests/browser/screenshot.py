@@ -48,8 +48,8 @@ def main() -> None:
             color_scheme="light",
             locale="en-GB",
             timezone_id="Europe/Berlin",
-            extra_http_headers=site.headers,
         )
+        site.let_in(context)
         page = context.new_page()
         page.goto(site.home)
         PICTURE.parent.mkdir(exist_ok=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+
+from playwright.sync_api import BrowserContext
 
 from local.host.http import LoopbackServer
 from shared.app import baton
@@ -15,9 +18,11 @@ from shared.core.definition import Chain
 from shared.core.facts import Verdict
 from shared.core.run import Error
 from shared.ports import History, JobPage, JobQuery, JobSummary
-from tests.api.driving import KEY, make_api
+from shared.web.access.session import COOKIE, form_word, new_session
+from tests.api.driving import make_api
 from tests.unit.relay.small_world import FakeService, SmallWorld
 
+DASHBOARD_KEY = "a-dashboard-key-of-enough-characters"
 CHAINS = """
 connections:
   sales-adf: {type: data_factory, subscription: 00000000-0000-0000-0000-00000000ba70, resource_group: rg-data, factory: adf-sales}
@@ -78,6 +83,9 @@ class Site:
     """Serves until it is closed. Use it as a context manager."""
 
     def __init__(self, folder: Path, chains: str = CHAINS) -> None:
+        self._environment = os.environ.get("DASHBOARD_KEY")
+        os.environ["DASHBOARD_KEY"] = DASHBOARD_KEY
+        self._session = new_session(DASHBOARD_KEY, datetime.now(UTC), "random")
         self.small = SmallWorld()
         self.service = TellingService(self.small)
         self.small.service = self.service
@@ -96,8 +104,17 @@ class Site:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every request carries."""
-        return {"x-functions-key": KEY}
+        """What every request carries: the cookie of somebody who has entered the key."""
+        return {"cookie": f"{COOKIE}={self._session}"}
+
+    def let_in(self, context: BrowserContext) -> None:
+        """Gives a browser the cookie."""
+        context.add_cookies([{"name": COOKIE, "value": self._session, "url": self.home}])
+
+    @property
+    def csrf(self) -> str:
+        """What this session's forms carry."""
+        return form_word(DASHBOARD_KEY, f"session {self._session}")
 
     def chain(self, name: str) -> Chain:
         return baton().chains_file.chains[name]
@@ -148,3 +165,7 @@ class Site:
         self._server.stop_listening()
         self._server.close_connections(2)
         self.small.storage.close()
+        if self._environment is None:
+            del os.environ["DASHBOARD_KEY"]
+        else:
+            os.environ["DASHBOARD_KEY"] = self._environment

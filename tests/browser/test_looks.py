@@ -95,7 +95,8 @@ def test_long_names_fit_on_a_phone(long_site: Site, browser: Browser) -> None:
     run = store_run(long_site.small, long_site.chain(LONG), now - timedelta(1), Ending(fails_at=LONG, error=error))
     home = "/api/dashboard"
     for path in (home, f"{home}/chains/{LONG}", f"{home}/runs/{run.id}"):
-        context = browser.new_context(viewport={"width": 360, "height": 800}, extra_http_headers=long_site.headers)
+        context = browser.new_context(viewport={"width": 360, "height": 800})
+        long_site.let_in(context)
         page = context.new_page()
         page.goto(long_site.url + path)
         assert too_wide(page) == [], path

@@ -20,8 +20,9 @@ MUST_BE = [
     ("function-app", "scmMinTlsVersion", "'1.2'"),
     ("function-app", "keyVaultReferenceIdentity", "identityId"),
     ("function-app", "type", "'blobContainer'"),
-    ("function-app", "requireAuthentication", "true"),
-    ("function-app", "unauthenticatedClientAction", "'Return401'"),
+    ("function-app", "requireAuthentication", "false"),  # Baton itself asks for the role: test_who_may_do_what
+    ("function-app", "unauthenticatedClientAction", "'AllowAnonymous'"),
+    ("function-app", "CALLERS", "empty(entraClientId) ? 'keys' : 'entra'"),
     ("monitoring", "DisableLocalAuth", "true"),
     ("events-topic", "disableLocalAuth", "true"),
     ("events-topic", "minimumTlsVersionAllowed", "'1.2'"),
@@ -51,8 +52,22 @@ def test_nobody_deploys_with_a_password() -> None:
     assert text.count("{ allow: false }") == 2
 
 
-def test_event_grid_gets_past_the_entra_check_and_nothing_else_does() -> None:
-    assert setting_of(module("function-app"), "excludedPaths") == ["['/runtime/webhooks/EventGrid']"]
+def test_no_path_is_left_out_of_the_check_of_tokens() -> None:
+    assert setting_of(module("function-app"), "excludedPaths") == []
+
+
+def test_baton_asks_for_roles_exactly_where_the_platform_checks_who_calls() -> None:
+    text = module("function-app")
+    assert "'Microsoft.Web/sites/config@2024-04-01' = if (!empty(entraClientId))" in text
+    assert "platform: { enabled: true }" in text
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_the_dashboards_key_is_a_secure_parameter(path: object) -> None:
+    text = text_of(path)  # type: ignore[arg-type]
+    assert len(re.findall(r"@secure\(\)\nparam dashboardKey", text)) == len(
+        re.findall(r"param dashboardKey", text)
+    )
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

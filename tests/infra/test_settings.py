@@ -60,7 +60,9 @@ def test_what_bicep_sets_cannot_be_overridden_by_settings_of_ones_own() -> None:
 def test_baton_starts_with_what_bicep_sets() -> None:
     given = dict.fromkeys(app_settings() - PLATFORM, "x") | {"IDENTITY_ENDPOINT": "http://127.0.0.1/msi"}
     topic = "https://evgt.westeurope-1.eventgrid.azure.net/api/events"
-    settings = Settings.from_mapping({**given, "CHAINS_FILE": "chains.yaml", "EVENT_GRID_TOPIC_ENDPOINT": topic})
+    settings = Settings.from_mapping(
+        {**given, "CHAINS_FILE": "chains.yaml", "EVENT_GRID_TOPIC_ENDPOINT": topic, "CALLERS": "entra"}
+    )
     assert settings.storage_table_uri == "https://x.table.core.windows.net"
     assert settings.managed_identity_client_id == settings.storage_client_id == "x"
 

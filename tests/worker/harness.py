@@ -159,4 +159,16 @@ def _http(value: Any) -> dict[str, Any] | None:
         "status": int(value.http.status_code),
         "headers": dict(value.http.headers),
         "body": value.http.body.bytes.decode(),
+        "cookies": [_cookie(cookie) for cookie in getattr(value.http, "cookies", None) or ()],
+    }
+
+
+def _cookie(cookie: Any) -> dict[str, Any]:
+    return {
+        "name": cookie.name,
+        "path": cookie.path.value,
+        "secure": cookie.secure.value,
+        "http_only": cookie.http_only.value,
+        "same_site": cookie.same_site,
+        "max_age": cookie.max_age.value,
     }

@@ -162,6 +162,7 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
 ) -> None:
     monkeypatch.setenv("AzureWebJobsStorage", f"sqlite:{tmp_path}/baton.db")
     monkeypatch.setenv("SUBSCRIPTION_ID", "00000000-0000-0000-0000-00000000ba70")
+    monkeypatch.setenv("DASHBOARD_KEY", "a-dashboard-key-of-enough-characters")
     base = "http://127.0.0.1/api"
     message = json.dumps({"kind": "advance", "run": "sales-daily.20261121T053000123Z.aaaaaaaa"})
     blob = {
@@ -194,6 +195,14 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
         {"function": "events_handshake", "http": {"method": "OPTIONS", "headers": origin}},
         {"function": "list_runs", "http": {"url": f"{base}/runs"}},
         {"function": "dashboard", "http": {"url": f"{base}/dashboard"}},
+        {
+            "function": "dashboard_enter",
+            "http": {
+                "method": "POST",
+                "url": "https://baton.test/api/dashboard/sign-in",
+                "body": "key=a-dashboard-key-of-enough-characters",
+            },
+        },
     ]
     found = run_under_worker(python, tmp_path, ROOT, requests)
     assert found["error"] is None
@@ -202,9 +211,13 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
         "openapi", "tick", "work", "receive_events", "events_handshake", "on_event",
         "dashboard", "dashboard_run", "dashboard_chain", "dashboard_connection",
         "dashboard_cancel", "dashboard_rerun", "dashboard_start", "dashboard_asset",
+        "pause_chain", "resume_chain", "begin_backfill", "get_backfill", "cancel_backfill",
+        "step_callback", "dashboard_sign_in", "dashboard_enter", "dashboard_sign_out",
     }  # fmt: skip
-    described, chains, missing, tick, work, poison, *delivered, received, handshake, runs, page = found["results"]
-    assert "<h1" in page["http"]["body"], page
+    described, chains, missing, tick, work, poison, *delivered, received, handshake, runs, page, entered = found[
+        "results"
+    ]
+    assert page["http"]["status"] in (200, 303, 401), page
     assert json.loads(described["http"]["body"])["openapi"] == "3.1.0"
     assert chains["http"]["status"] == 200, chains
     assert json.loads(chains["http"]["body"])["chains"][0]["name"] == "sales-daily"
@@ -214,4 +227,8 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
     started = [run["trigger"] for run in json.loads(runs["http"]["body"])["runs"]]
     assert sorted(one["event"]["id"] for one in started) == ["e-1", "e-2"]  # the same event in both schemas is one
     assert len(json.loads(received["http"]["body"])["runs"]) == 1
+    assert entered["http"]["cookies"] == [
+        {"name": "baton_session", "path": "/api/dashboard", "secure": True, "http_only": True, "same_site": 2,
+         "max_age": 43_200.0}
+    ]  # fmt: skip
     assert handshake["http"]["headers"]["WebHook-Allowed-Origin"] == "eventgrid.azure.net"

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from shared.core.definition import Chain, Connection, StepDefinition
@@ -139,10 +140,10 @@ class FakePostBack:
 class SmallWorld:
     """One instance of Baton. `pass_time` delivers the messages that fall due, in order, as a host would."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self.now = T0
         self.declared: Sequence[Chain] = ()
-        self.storage = SqliteStorage(None, clock=lambda: self.now)
+        self.storage = SqliteStorage(path, clock=lambda: self.now)
         table = self.storage.table("baton")
         self.queue = self.storage.queue("baton-work")
         self.service = FakeService(self)

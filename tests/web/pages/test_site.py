@@ -38,7 +38,8 @@ def get(site: Site, path: str = HOME) -> requests.Response:
 
 
 def post(site: Site, path: str, **form: str) -> requests.Response:
-    return requests.post(site.url + path, form, headers=site.headers, timeout=30, allow_redirects=False)
+    told = {"csrf": site.csrf, **form}
+    return requests.post(site.url + path, told, headers=site.headers, timeout=30, allow_redirects=False)
 
 
 def runs(world: World) -> int:
@@ -75,9 +76,12 @@ def test_files_are_kept_by_browsers_and_need_no_key(site: Site) -> None:
     assert requests.get(f"{site.home}/assets/baton.css", timeout=30).status_code == 404
 
 
-def test_pages_need_the_key(site: Site) -> None:
-    assert requests.get(site.home, timeout=30).status_code == 401
-    assert requests.post(f"{site.home}/chains/sales-daily/runs", timeout=30).status_code == 401
+def test_pages_are_for_who_has_entered_the_key(site: Site) -> None:
+    for method, path in (("GET", ""), ("POST", "/chains/sales-daily/runs")):
+        answer = requests.request(method, site.home + path, timeout=30, allow_redirects=False)
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/api/dashboard/sign-in?next=")
+    assert runs(site.small.world) == 0
 
 
 def test_what_is_not_there_is_a_page_that_says_so(site: Site) -> None:
