@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
+from shared.core.deadlines import Late
 from shared.core.definition import Chain, Parameter
 from shared.core.due import next_times
 from shared.core.past import Past, line_of, why_of
@@ -16,7 +17,7 @@ from shared.core.run import Run, RunStatus
 from shared.web.answer import Mistake
 from shared.web.pages.charts import Plot, plot
 from shared.web.pages.freshness import freshness
-from shared.web.pages.overview import WORDS, schedule_words
+from shared.web.pages.overview import WORDS, deadline_words, schedule_words
 from shared.web.pages.run_page import TRIGGERS
 from shared.web.pages.words import Moment, chain_link, duration, first_sentence, moment, moment_or_none, run_link
 
@@ -92,9 +93,11 @@ def chain_page(
     said: Mapping[str, str],
     mistakes: Sequence[Mistake],
     now: datetime,
+    late: Late | None = None,
+    paused: bool = False,
 ) -> ChainPage:
     """`older`: the cursor of the next page. `said`: what stood in the form that was refused."""
-    state = freshness(chain or Chain(name=name, steps=()), past, now)
+    state = freshness(chain or Chain(name=name, steps=()), past, now, late)
     success = state.last_success
     usual = past.usual_seconds
     schedule = chain.schedule if chain else None
@@ -111,8 +114,8 @@ def chain_page(
         schedule=schedule_words(chain) if chain else None,
         next_runs=tuple(moment(time, now) for time in next_times(schedule, now, NEXT_TIMES)) if schedule else (),
         max_running=_limit(chain) if chain else None,
-        deadline=None,
-        paused=False,
+        deadline=deadline_words(chain) if chain else None,
+        paused=paused,
         usual=None if usual is None else duration(usual),
         steps=tuple((s.name, s.connection.name, ", ".join(s.after)) for s in chain.steps) if chain else (),
         fields=_fields(chain, said, mistakes) if chain else (),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from shared.core.deadlines import Late
 from shared.core.definition import Chain
 from shared.core.due import next_times
 from shared.core.past import KEPT_LINES, Past, RunLine
@@ -34,8 +35,15 @@ class Freshness:
         return self.word in ATTENTION
 
 
-def freshness(chain: Chain, past: Past, now: datetime) -> Freshness:
-    """What can be said of the chain now."""
+def freshness(chain: Chain, past: Past, now: datetime, late: Late | None = None) -> Freshness:
+    """What can be said of the chain now. `late`: the deadline that it has missed."""
+    state = _by_schedule(chain, past, now)
+    if late is None or state.word in ("failed", "never"):
+        return state
+    return replace(state, word="late", since=late.since)
+
+
+def _by_schedule(chain: Chain, past: Past, now: datetime) -> Freshness:
     success = past.success
     ended = [line for line in past.lines if line.status is not RunStatus.CANCELLED]
     if not past.lines and success is None:

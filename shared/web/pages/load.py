@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import islice
 
 from shared.app import Baton
+from shared.core.deadlines import Late
 from shared.core.ids import CHAIN_NAME
 from shared.core.past import Pasts
 from shared.core.run import Run, RunStatus, StepStatus
 from shared.core.trouble import Trouble
+from shared.relay.pause import paused
 from shared.relay.trouble import trouble_of
 from shared.relay.world import World, log
 from shared.web.answer import Mistake, ProblemError
@@ -40,8 +42,18 @@ def load_overview(baton: Baton) -> Overview:
         loaded=_loaded(world, under_way),
         look_errors=_look_errors(world),
         troubles=_troubles(world, frozenset(under_way)),
+        late=late_chains(baton),
+        paused=frozenset(pause.chain for pause in world.pauses.all() if pause.lasts(world.now())),
     )
     return overview(baton.chains_file, stored, world.now())
+
+
+def late_chains(baton: Baton) -> dict[str, Late]:
+    """The deadlines that have been missed, by chain: one read where there are deadlines at all."""
+    if not any(chain.deadline for chain in baton.chains_file.chains.values()):
+        return {}
+    held = baton.world.deadlines.standings().values()
+    return {one.chain: one.standing.late for one in held if one.standing.late is not None}
 
 
 def load_run(baton: Baton, run_id: str) -> RunView:
@@ -88,6 +100,8 @@ def load_chain(
         said=said or {},
         mistakes=mistakes,
         now=baton.world.now(),
+        late=late_chains(baton).get(name),
+        paused=paused(baton.world, name) is not None,
     )
 
 

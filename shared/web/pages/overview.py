@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.core.deadlines import Late
 from shared.core.definition import Chain, ChainsFile, Connection
 from shared.core.due import next_times
 from shared.core.ids import chain_of, created_at
@@ -120,6 +121,8 @@ class Stored:
     loaded: Sequence[Run]
     look_errors: Mapping[str, str]
     troubles: Sequence[Trouble]
+    late: Mapping[str, Late] = field(default_factory=dict)
+    paused: frozenset[str] = frozenset()
 
 
 def overview(declared: ChainsFile, stored: Stored, now: datetime) -> Overview:
@@ -174,7 +177,7 @@ def _counts(chains: Sequence[ChainView], running: int) -> tuple[tuple[str, int, 
 
 def _chain(chain: Chain, stored: Stored, running: int, now: datetime, *, linked: bool) -> ChainView:
     past = stored.pasts.of(chain.name)
-    state = freshness(chain, past, now)
+    state = freshness(chain, past, now, stored.late.get(chain.name))
     times = next_times(chain.schedule, now, 1) if chain.schedule else []
     usual = past.usual_seconds
     last = past.lines[0] if past.lines else None
@@ -189,8 +192,8 @@ def _chain(chain: Chain, stored: Stored, running: int, now: datetime, *, linked:
         success=_success(state, now),
         next_run=moment_or_none(next(iter(times), None), now),
         schedule=schedule_words(chain),
-        deadline=None,
-        paused=False,
+        deadline=deadline_words(chain),
+        paused=chain.name in stored.paused,
         bars=bars(past.lines, BARS, linked=linked),
         usual=None if usual is None else duration(usual),
         running=running,
@@ -208,6 +211,15 @@ def _success(state: Freshness, now: datetime) -> Moment | None:
 def schedule_words(chain: Chain) -> str | None:
     """Like `30 5 * * MON-FRI, Europe/Berlin`."""
     return f"{chain.schedule.cron}, {chain.schedule.time_zone}" if chain.schedule else None
+
+
+def deadline_words(chain: Chain) -> str | None:
+    """Like `07:00 MON-FRI, Europe/Berlin`."""
+    deadline = chain.deadline
+    if deadline is None:
+        return None
+    days = "" if deadline.days == "*" else f" {deadline.days}"
+    return f"{deadline.by}{days}, {deadline.time_zone}"
 
 
 def _running(run: Run, stored: Stored, now: datetime) -> RunningView:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from shared.core.deadlines import Late
 from shared.core.definition import Schedule
 from shared.core.ids import run_id
 from shared.core.past import Past, Pasts, RunLine, Why, empty_past
@@ -90,3 +91,11 @@ def test_what_still_runs_is_no_past(status: RunStatus) -> None:
     pasts = Pasts()
     pasts.add(RunLine(run_id=run_id("sales", T0, 7), status=status))
     assert pasts.of("sales") == empty_past("sales")
+
+
+def test_a_missed_deadline_makes_late_what_its_schedule_calls_fresh() -> None:
+    done = past(line(S, timedelta(minutes=30)))
+    missed = Late(due_at=T0, begins_at=T0 - timedelta(days=1), since=T0 - timedelta(days=2))
+    state = freshness(DAILY, done, T0, missed)
+    assert (state.word, state.since) == ("late", missed.since)
+    assert freshness(DAILY, past(line(F, timedelta(minutes=30))), T0, missed).word == "never"

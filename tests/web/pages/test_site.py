@@ -13,6 +13,7 @@ import requests
 from shared.app import baton, install
 from shared.core.errors import RefusedError, TryLaterError
 from shared.core.run import RunStatus
+from shared.relay.pause import pause, resume
 from shared.relay.world import World
 from shared.storage.base import StorageUnavailableError
 from shared.store.runs import RunStore
@@ -211,3 +212,11 @@ def test_queued_runs_say_that_they_wait(tmp_path: Path) -> None:
         assert first.status is RunStatus.RUNNING
         assert "Waits until an earlier run of this chain has ended." in get(site, f"{HOME}/runs/{second.id}").text
         assert "waits its turn" in get(site).text
+
+
+def test_a_paused_chain_says_so(site: Site) -> None:
+    pause(site.small.world, "sales-daily", "month end")
+    for path in ("", "/chains/sales-daily"):
+        assert ">paused<" in get(site, HOME + path).text
+    resume(site.small.world, "sales-daily")
+    assert ">paused<" not in get(site).text
