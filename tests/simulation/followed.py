@@ -43,7 +43,10 @@ class FollowBook:
     promises: list[Promise] = field(default_factory=list)
 
     def ticked(self) -> None:
-        """After a tick: a follow counts from when the store has it."""
+        """After a tick: a follow counts from when the store has it and all agree on it.
+
+        One whose `on` has changed in a deploy may have passed over, as it was before, what counts for it now.
+        """
         if self.agreed is None:
             return
         kept = [(one.chain, one.follow) for one in self.promises if one.ends is None]
@@ -52,7 +55,8 @@ class FollowBook:
         since = self._since() if missing else {}
         for chain, follow in missing:
             if (chain, follow.what) in since:
-                self.promises.append(Promise(chain, follow, since[chain, follow.what]))
+                begins = max(since[chain, follow.what], self.azure.data_factory.clock())
+                self.promises.append(Promise(chain, follow, begins))
 
     def deploying(self, next_chains: list[Chain], now: datetime) -> None:
         """A deploy begins: what it drops or changes is promised only as far as it had come."""
