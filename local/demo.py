@@ -29,6 +29,7 @@ CHAIN = "sales-daily"
 KEY = "demo"
 MOST_SECONDS = 120
 ALERT_SECONDS = 15
+DASHBOARD_KEY = "opens-the-dashboard-of-the-demo"
 
 
 def demo(root: Path, port: int) -> int:
@@ -41,6 +42,7 @@ def demo(root: Path, port: int) -> int:
             **server.topic_settings(),
             "SUBSCRIPTION_ID": SUBSCRIPTION,
             "CHAINS_FILE": "chains.yaml",
+            "DASHBOARD_KEY": DASHBOARD_KEY,
             "AzureWebJobsStorage": f"sqlite:{folder}/demo.db",
         }
         os.environ.update(settings)
@@ -132,6 +134,7 @@ def _alerts(run: dict[str, Any], azure: SimulatedAzure) -> None:
 
 def _serve_on(base_url: str) -> None:
     print(f"\nBaton goes on serving at {base_url}/api until Ctrl-C. Try:")
+    print(f"  {base_url}/api/dashboard in a browser, with the key {DASHBOARD_KEY}")
     print(f"  BATON_URL={base_url} BATON_KEY={KEY} python -m local run {CHAIN} --wait")
     print(f"  curl -H 'x-functions-key: {KEY}' {base_url}/api/chains")
     print(f"  curl -H 'x-functions-key: {KEY}' {base_url}/api/health")
