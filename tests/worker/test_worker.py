@@ -176,6 +176,7 @@ def test_baton_itself_is_indexed_and_serves_each_kind_of_trigger(
     assert found["error"] is None
     assert {function["name"] for function in found["functions"]} == {
         "start_run", "get_run", "list_runs", "cancel_run", "rerun_run", "list_chains", "list_jobs", "health",
+        "pause_chain", "resume_chain", "begin_backfill", "get_backfill", "cancel_backfill",
         "openapi", "tick", "work",
     }  # fmt: skip
     described, chains, missing, tick, work, poison = found["results"]
