@@ -132,10 +132,7 @@ class _Reader:
         parameters = self._told.get("parameters", {})
         if not isinstance(parameters, dict):
             self._mistakes.append(Mistake("parameters", "must be an object"))
-        parallelism = self._told.get("parallelism", 1)
-        whole = isinstance(parallelism, int) and not isinstance(parallelism, bool)
-        if not whole or not 1 <= parallelism <= MOST_PARALLEL:
-            self._mistakes.append(Mistake("parallelism", f"must be a whole number from 1 to {MOST_PARALLEL}"))
+        parallelism = self._parallelism()
         on_failure = self._told.get("on_failure", "stop")
         if on_failure not in get_args(OnFailure):
             self._mistakes.append(Mistake("on_failure", "must be 'stop' or 'continue'"))
@@ -151,6 +148,15 @@ class _Reader:
             on_failure=on_failure,
             force=force,
         )
+
+    def _parallelism(self) -> int:
+        value = self._told.get("parallelism", 1)
+        if isinstance(value, float) and value.is_integer():  # 2.0 is a whole number in JSON
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_PARALLEL:
+            self._mistakes.append(Mistake("parallelism", f"must be a whole number from 1 to {MOST_PARALLEL}"))
+            return 1
+        return value
 
     def _bool(self, name: str) -> bool:
         value = self._told.get(name, False)

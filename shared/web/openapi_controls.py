@@ -49,7 +49,7 @@ def _begin_backfill() -> Schema:
         "description": "Each time gets a run as its schedule would have started it. Times that have a run are left"
         " alone, unless `rerun` says otherwise. Say `from` and `to`, or `times`.",
         "parameters": [_chain(), _key("chain")],
-        "requestBody": _body("BackfillBody"),
+        "requestBody": {**_body("BackfillBody"), "description": "The times, and how.", "required": True},
         "responses": {
             "202": _accepted("The backfill. Its first runs begin soon."),
             **_problems(400, 404, 409, 413),

@@ -72,7 +72,15 @@ def _of_backfills() -> dict[str, Schema]:
     return {
         "BackfillId": text("It names the chain and the time.", pattern=RUN_ID_PATTERN),
         "Backfill": record(backfill, description="Scheduled times that are run afterwards."),
-        "BackfillBody": record(body, optional=tuple(body), additionalProperties=False),
+        "BackfillBody": record(
+            body,
+            optional=tuple(body),
+            additionalProperties=False,
+            oneOf=[
+                {"required": ["times"], "not": {"anyOf": [{"required": ["from"]}, {"required": ["to"]}]}},
+                {"required": ["from", "to"], "not": {"required": ["times"]}},
+            ],
+        ),
         "BackfillCancelBody": record(
             {"runs": {**stop, "description": "What becomes of its runs under way."}},
             optional=("runs",),

@@ -90,6 +90,7 @@ def test_a_paused_chain_is_not_backfilled_unless_it_is_forced(api: Api) -> None:
             ["x", "parameters", "parallelism", "on_failure", "rerun", "force"],
         ),
         ({"times": ["2026-11-02T00:00:00Z"], "parallelism": 0}, ["parallelism"]),
+        ({"times": ["2026-11-02T00:00:00Z"], "parallelism": 1.5}, ["parallelism"]),
         ({"times": ["2026-11-02T00:00:00Z"], "on_failure": []}, ["on_failure"]),
         ({"times": ["2026-11-02T00:00:00Z"], "parameters": {"nobody": 1}}, ["parameters.nobody"]),
     ],

@@ -86,11 +86,18 @@ def aimed(case: AnyCase, mode: GenerationMode) -> AnyCase:
     if "chain" not in case.path_parameters:
         return case
     case.path_parameters = {"chain": "sales-daily"}
-    if mode is GenerationMode.POSITIVE and isinstance(case.body, dict) and "parameters" in case.body:
-        parameters: Any = case.body["parameters"]
-        values = list(parameters.values())
-        case.body = {"parameters": {"region": values[0]} if values else {}}
+    if mode is GenerationMode.POSITIVE and isinstance(case.body, dict):
+        case.body = sensible(case.body)
     return case
+
+
+def sensible(body: dict[str, Any]) -> dict[str, Any]:
+    """The body with what fits its schema, and what this chain and this day take besides."""
+    values = list(body.get("parameters", {}).values())
+    said = {"parameters": {"region": values[0]} if values else {}} if "parameters" in body else {}
+    fitting = {"callBackUri": None, "until": "2100-01-01T00:00:00Z", "times": ["2026-01-01T00:00:00Z"]}
+    fitting |= {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
+    return body | said | {name: value for name, value in fitting.items() if name in body}
 
 
 def has_empty_value(url: str) -> bool:
