@@ -25,7 +25,7 @@ from tests.browser.site import CHAINS, Site
 from tests.browser.stored import Ending, store_run
 
 HOME = "/api/dashboard"
-READER = Viewer(may_operate=False, csrf="t")
+READER = Viewer(may_operate=False, csrf="t", name="Ann")
 
 
 @pytest.fixture
@@ -220,3 +220,10 @@ def test_a_paused_chain_says_so(site: Site) -> None:
         assert ">paused<" in get(site, HOME + path).text
     resume(site.small.world, "sales-daily")
     assert ">paused<" not in get(site).text
+
+
+def test_whoever_signs_out_is_asked_for_the_key_again(site: Site) -> None:
+    assert f'action="{HOME}/sign-out"' in get(site).text
+    answer = post(site, f"{HOME}/sign-out")
+    assert answer.status_code == 303
+    assert "baton_session=;" in answer.headers["set-cookie"]
