@@ -12,12 +12,12 @@ Pause = Callable[[float, tuple[float, ...]], float]  # from a job's age and its 
 
 
 def fixed(seconds: float) -> Pause:
-    return lambda age, past: seconds
+    return lambda _age, _past: seconds
 
 
 def geometric(share: float, shortest: float = 2.0) -> Pause:
     """So much of the job's age."""
-    return lambda age, past: max(shortest, age * share)
+    return lambda age, _past: max(shortest, age * share)
 
 
 def former(age: float, past: tuple[float, ...]) -> float:
