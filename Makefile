@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PYTHON313 := $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python "$(PYTHON)"; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help setup demo run check test lint types format schema worker-env azurite axe chromium screenshot simulate bench-hosts bench-burst bench-scale bench-two-hosts clean
+.PHONY: help setup demo run check test lint types format schema worker-env azurite axe chromium screenshot simulate bench-hosts bench-burst bench-scale bench-two-hosts bench-pace bench-cold-start bench-cost clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -90,6 +90,9 @@ bench-scale: $(BIN)/.dev ## what a run costs when 10 to 10,000 are under way (ab
 
 bench-two-hosts: $(BIN)/.dev azurite ## whether two hosts do more than one
 	$(BIN)/python -m bench.two_hosts
+
+bench-pace: $(BIN)/.dev ## when to look at a job: calls against delay, for some ways to choose
+	$(BIN)/python -m bench.pace
 
 clean: ## remove what the other targets made
 	rm -rf .venv .venv313 .tools .baton .mypy_cache .ruff_cache .pytest_cache .hypothesis

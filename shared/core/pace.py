@@ -1,10 +1,9 @@
 """How long until the next look at a place: often when a job is about to finish, seldom otherwise.
 
 A job with a past gets about as many looks as one a minute would be, placed where an end is likely by what its
-step's last jobs took: where the chance of an end is `h`, looks follow each other at a rate that grows with the
-square root of `h`, which is the cheapest way to a short delay. One without a past is looked at in steps that
-grow with its age, so that the delay until its end is seen stays a small share of its length.
-`bench/pace.py` measures this against other ways.
+step's last jobs took, the newest of them first: where the chance of an end is `h`, looks follow each other at a
+rate that grows with a power of `h`. One without a past is looked at in steps that grow with its age, so that the
+delay until its end is seen stays a small share of its length. `bench/pace.py` measures this against other ways.
 """
 
 from __future__ import annotations
@@ -21,11 +20,14 @@ SHORTEST_SECONDS = 2.0
 LONGEST_SECONDS = 300.0
 UNKNOWN_LONGEST_SECONDS = 60.0  # for a job that nothing is known of
 UNKNOWN_SHARE = 0.05  # of a job's age, when nothing is known of its length
-BUDGET_SECONDS = 60.0  # a job with a past gets as many looks as one each so many seconds would be
+BUDGET_SECONDS = 65.0  # a job with a past is meant to get as many looks as one each so many seconds would be
+CROWDING = 0.65  # the power of h. Mean delay is least at 1/2; more serves usual nights, at the cost of odd ones
 FEWEST_LOOKS = 6
-SURPRISE = 0.05  # how likely an end is that the past says nothing of
+SURPRISE = 0.02  # how likely an end is that the past says nothing of
 NARROWEST = 0.01  # what is taken for the spread of jobs that always take the same time, as a share
 LONGEST_KNOWN_SECONDS = 7 * 86_400.0  # as no timeout is longer
+FADING = 0.8  # what a night counts for in comparison with the one after it
+ODD_TIMES = 2.0  # what took longer than so many times what three of four nights take does not count as longer
 KEPT_DURATIONS = 15
 JOBS_A_SECOND = (
     500  # that looks at one place may read: of a factory, about 350 pages a minute where 1,000 are allowed
@@ -109,26 +111,39 @@ def _between(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
 def _plan(past: tuple[float, ...]) -> _Plan:
     """Looks along a job's age, by how likely an end is: each past duration stands for ends around it."""
     logs = [math.log(seconds) for seconds in past]
-    width = _width(logs)
+    weights = _weights(len(past))
+    width = _width(logs, weights)
     ages = _ages(logs, width)
     steps = [after - before for before, after in pairwise(ages)]
     middles = [before + step / 2 for before, step in zip(ages, steps, strict=False)]
-    told = [_ends(math.log(age), age, logs, width) for age in middles]
-    rates = [math.sqrt(density / alive) for density, alive in told]
+    told = [_ends(age, logs, weights, width) for age in middles]
+    rates = [(density / alive) ** CROWDING for density, alive in told]
     expected = sum(rate * alive * step for rate, (_, alive), step in zip(rates, told, steps, strict=True))
-    budget = max(FEWEST_LOOKS, min(median(past), fmean(past)) / BUDGET_SECONDS)
-    looks = accumulate(
-        (rate * step * budget / expected for rate, step in zip(rates, steps, strict=True)), initial=0.0
-    )
+    scale = _budget(past) / expected
+    looks = accumulate((rate * step * scale for rate, step in zip(rates, steps, strict=True)), initial=0.0)
     return _Plan(tuple(ages), tuple(looks))
 
 
-def _width(logs: Sequence[float]) -> float:
+def _weights(count: int) -> list[float]:
+    """What each past duration counts for, in all 1: the last is the newest."""
+    weights = [FADING ** (count - 1 - number) for number in range(count)]
+    return [weight / sum(weights) for weight in weights]
+
+
+def _budget(past: Sequence[float]) -> float:
+    """So many looks: by the mean, so that several usual lengths share them, and deaf to odd nights."""
+    three_of_four = sorted(past)[math.ceil(0.75 * len(past)) - 1]
+    counted = fmean(min(seconds, ODD_TIMES * three_of_four) for seconds in past)
+    return max(FEWEST_LOOKS, counted / BUDGET_SECONDS)
+
+
+def _width(logs: Sequence[float], weights: Sequence[float]) -> float:
     """How wide each past duration's share is, on a log scale: narrower the more there are, deaf to odd nights."""
     middle = median(logs)
     spread: float = 1.4826 * median(abs(each - middle) for each in logs)
     spread = min(pstdev(logs), spread) if spread else pstdev(logs)
-    silverman: float = 1.06 * spread * len(logs) ** -0.2
+    counting = 1 / sum(weight * weight for weight in weights)
+    silverman: float = 1.06 * spread * counting**-0.2
     return max(NARROWEST, silverman)
 
 
@@ -140,12 +155,15 @@ def _ages(logs: Sequence[float], width: float) -> list[float]:
     return sorted(math.exp(mark) for mark in marks if mark >= first)
 
 
-def _ends(log_age: float, age: float, logs: Sequence[float], width: float) -> tuple[float, float]:
+def _ends(age: float, logs: Sequence[float], weights: Sequence[float], width: float) -> tuple[float, float]:
     """The density of ends at this age, and the share of jobs that get so old."""
+    log_age = math.log(age)
     scores = [(log_age - each) / width for each in logs]
-    density = sum(math.exp(-score * score / 2) for score in scores) / (math.sqrt(2 * math.pi) * width * age)
-    alive = sum(math.erfc(score / math.sqrt(2)) / 2 for score in scores)
-    share = (1 - SURPRISE) / len(logs)
+    bells = (weight * math.exp(-score * score / 2) for weight, score in zip(weights, scores, strict=True))
+    density = sum(bells) / (math.sqrt(2 * math.pi) * width * age)
+    alive = sum(
+        weight * math.erfc(score / math.sqrt(2)) / 2 for weight, score in zip(weights, scores, strict=True)
+    )
     surprise = SURPRISE / (age * _SURPRISES_END)
     left = SURPRISE * max(0.01, 1 - log_age / _SURPRISES_END)
-    return share * density + surprise, share * alive + left
+    return (1 - SURPRISE) * density + surprise, (1 - SURPRISE) * alive + left

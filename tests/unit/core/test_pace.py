@@ -61,6 +61,25 @@ def test_one_odd_night_does_not_spread_the_looks_much() -> None:
     assert seconds_to_next_look([Waiting(3_600, (*STEADY, 900.0))]) < 8
 
 
+def test_several_odd_nights_do_not_raise_the_budget() -> None:
+    week = 7 * 86_400.0
+    assert len(looks((*STEADY, *STEADY, week, week), until=3_600)) < 1.2 * len(looks(STEADY, until=3_600))
+
+
+def test_two_usual_lengths_share_the_looks_of_their_mean() -> None:
+    mostly_short = (300.0, 2_400.0, 2_390.0, 305.0, 310.0, 2_410.0, 298.0)
+    mean = sum(mostly_short) / len(mostly_short)
+    counts = [len(looks(mostly_short, until=took)) for took in mostly_short]
+    assert 0.75 * mean / 60 < sum(counts) / len(counts) <= 1 + mean / 60
+
+
+def test_the_newest_nights_count_most() -> None:
+    grown = (*(1_800.0 + each for each in range(10)), *(2_400.0 + each for each in range(5)))
+    shrunk = tuple(reversed(grown))
+    short = [seconds_to_next_look([Waiting(1_800, past)]) for past in (grown, shrunk)]
+    assert short[1] < short[0] / 2
+
+
 def test_a_job_that_is_later_than_ever_is_looked_at_like_an_unknown_one() -> None:
     pauses = [after - before for before, after in pairwise(looks(STEADY, until=20_000)) if before > 5_000]
     assert round(max(pauses)) == UNKNOWN_LONGEST_SECONDS
