@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PYTHON313 := $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python "$(PYTHON)"; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help setup demo run check test lint types format schema worker-env azurite axe chromium screenshot simulate bench-hosts bench-burst bench-scale bench-two-hosts bench-pace bench-cold-start bench-cost clean
+.PHONY: help setup demo run check test lint types format schema worker-env azurite axe chromium screenshot simulate bench-hosts bench-burst bench-scale bench-two-hosts bench-pace clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
