@@ -137,24 +137,35 @@ def test_a_wrong_key_is_refused_and_shown_nowhere(terminal: Terminal) -> None:
     assert "BATON_KEY" in terminal.complaints
     assert "hunter2" not in terminal.complaints + terminal.shown
 
+# As `python -m local`, but also where tests run in the background, whose children do not hear Ctrl-C.
+HEARING = """import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("local", run_name="__main__")
+"""
+
 
 def test_ctrl_c_while_waiting_leaves_the_run_alone_and_says_how_to_come_back(
     host: HostProcess, terminal: Terminal
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local", "run", "endless", "--wait", "--url", host.url],
+    with subprocess.Popen(
+        [sys.executable, "-c", HEARING, "run", "endless", "--wait", "--url", host.url],
         cwd=ROOT,
         env={**os.environ, "BATON_KEY": KEY},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    run = process.stdout.readline().strip()
-    assert "load" in process.stdout.readline()
-    time.sleep(0.2)  # so that it is in its pause
-    process.send_signal(signal.SIGINT)
-    _, complaints = process.communicate(timeout=30)
+            signal.SIGINT, signal.SIG_DFL
+        ),  # tests that run in the background ignore it
+    ) as process:
+        try:
+            assert process.stdout is not None
+            run = process.stdout.readline().strip()
+            assert "load" in process.stdout.readline()
+            time.sleep(0.2)  # so that it is in its pause
+            process.send_signal(signal.SIGINT)
+            _, complaints = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == Exit.INTERRUPTED
     assert f"python -m local wait {run} --url {host.url}" in complaints
     assert terminal.type("show", run, "--json") == Exit.DONE
