@@ -137,6 +137,7 @@ def test_a_wrong_key_is_refused_and_shown_nowhere(terminal: Terminal) -> None:
     assert "BATON_KEY" in terminal.complaints
     assert "hunter2" not in terminal.complaints + terminal.shown
 
+
 # As `python -m local`, but also where tests run in the background, whose children do not hear Ctrl-C.
 HEARING = """import runpy, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -154,8 +155,6 @@ def test_ctrl_c_while_waiting_leaves_the_run_alone_and_says_how_to_come_back(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-            signal.SIGINT, signal.SIG_DFL
-        ),  # tests that run in the background ignore it
     ) as process:
         try:
             assert process.stdout is not None
