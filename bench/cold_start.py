@@ -1,8 +1,8 @@
 """From process start until all functions are indexed, and until the first run is accepted, beside two other apps.
 
-`python -m bench.cold_start [--starts 15]` starts each app in a process of its own under Azure's worker library, in
-turn, prints medians and ratios to the empty app, and writes docs/benchmarks/cold-start.md. It exits 1 when indexing
-takes over LIMIT times as long as the empty app's, or something heavy is loaded before it is needed.
+`python -m bench.cold_start [--starts 15]` starts each app in a process of its own under Azure's worker library,
+in turn, prints medians and ratios to the empty app, and writes docs/benchmarks/cold-start.md. It exits 1 when
+indexing takes over LIMIT times as long as the empty app's, or something heavy is loaded before it is needed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.cold_start_page import written
+from bench.cold_start_page import versions_of, written
 from bench.imports import Imported, imported
 from local.simulated_azure.sample import DATASET, FACTORY, GROUP, SUBSCRIPTION, WORKSPACE, sample_azure
 from local.simulated_azure.server import Server
@@ -86,6 +86,10 @@ class Measured:
     starts: Sequence[Start]
 
     @property
+    def name(self) -> str:
+        return self.case.name
+
+    @property
     def indexed(self) -> float:
         return median(each.indexed for each in self.starts)
 
@@ -107,7 +111,7 @@ def main() -> int:
         measured = bench.measure(told.starts)
         imports = {case.name: bench.imports(case) for case in (EMPTY, REFRESH, LOAD)}
         early = bench.loaded_when_indexed()
-    text = written(python, measured, imports, early, LIMIT)
+    text = written(versions_of(python), measured, imports, early, LIMIT)
     print(text)
     return 1 if early or measured[-1].indexed > LIMIT * measured[0].indexed else 0
 
@@ -146,7 +150,11 @@ class Bench:
     def loaded_when_indexed(self) -> list[str]:
         """Of what is heavy: what Baton loads beyond the empty app before anything is asked of it."""
         baton, empty = (
-            {name for each in imported(self._run(case, "early", [], "-X", "importtime").stderr) for name in each.names}
+            {
+                name
+                for each in imported(self._run(case, "early", [], "-X", "importtime").stderr)
+                for name in each.names
+            }
             for case in (LOAD, EMPTY)
         )
         return [name for name in HEAVY if name in baton - empty]
