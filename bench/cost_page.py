@@ -162,7 +162,10 @@ def _formulas() -> str:
 
 
 def _prices() -> str:
-    rows = [[each.unit, f"{each.dollars:g}", each.quoted, each.check] for each in PRICES.values()]
+    rows = [
+        [each.unit, f"{each.dollars:.6f}".rstrip("0").rstrip("."), each.quoted, each.check]
+        for each in PRICES.values()
+    ]
     return "## List prices, to be checked\n\n" + _table(["unit", "US dollars", "as quoted by", "to check"], rows)
 
 
@@ -186,9 +189,12 @@ pipeline's activities, the capacity that refreshes) are not in it: they cost the
 are Application Insights, the network, and the few megabytes of stored rows.
 """
 
-_OTHERS = """The loop and the Logic App notice an end after up to 30 s, and have nothing for a start whose answer is lost. A loop of 5 minutes costs a tenth, and notices after up to 5 minutes. An Until loop inside the pipeline
-need only wait for the refresh. Airflow's price is for its being there, whatever runs; Baton at rest costs next
-to nothing.
+_OTHERS = """
+The loop and the Logic App notice an end after up to 30 s, and have nothing for a start whose answer is lost. A
+loop with rounds of 5 minutes costs a tenth, and notices after up to 5 minutes. An Until loop inside the
+pipeline need only wait for the refresh: for a short one it costs about as much as Baton, which watches the hour
+before as well. Airflow's price is for its being there, whatever runs; at 100,000 chains a day a standing
+Airflow is cheaper than Baton on Flex Consumption, if one small environment carries them.
 """
 
 _FORMULAS = """## Formulas and assumptions
