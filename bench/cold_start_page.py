@@ -15,9 +15,9 @@ from bench.imports import Imported
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks" / "cold-start.md"
 MOST = 14  # packages that are named
 _VERSIONS = (
-    "import platform; from importlib.metadata import version as v; print('Python', platform.python_version() + ','"
-    " + ', '.join(f' {n} {v(n)}' for n in ('azure-functions-runtime', 'azure-functions', 'azure-mgmt-datafactory',"
-    " 'azure-identity', 'requests', 'pydantic', 'jinja2')))"
+    "import platform; from importlib.metadata import version as v; print(', '.join(['Python '"
+    " + platform.python_version(), *(f'{n} {v(n)}' for n in ('azure-functions-runtime', 'azure-functions',"
+    " 'azure-mgmt-datafactory', 'azure-identity', 'requests', 'pydantic', 'jinja2'))]))"
 )
 
 
@@ -133,7 +133,7 @@ are the biggest import of all. `requests` alone is about all that a ratio of 1.3
 in a process, at the first call that needs it. An always-ready instance (`alwaysReady` in the Bicep of the app)
 takes it from whoever comes first.
 
-Compiled code matters as much: the last line of the table is Baton with its libraries compiled, as pip leaves them,
+Compiled code matters too: the last line of the table is Baton with its libraries compiled, as pip leaves them,
 and its own modules not, as in a package of sources that is mounted read-only.
 
 What was tried and left: building pydantic's models later (`defer_build`) moves the time and saves none, as the
