@@ -94,5 +94,11 @@ bench-two-hosts: $(BIN)/.dev azurite ## whether two hosts do more than one
 bench-pace: $(BIN)/.dev ## when to look at a job: calls against delay, for some ways to choose
 	$(BIN)/python -m bench.pace
 
+bench-cold-start: $(BIN)/.dev worker-env ## from process start to the first run, beside an empty app (about 3 minutes)
+	$(BIN)/python -m bench.cold_start
+
+bench-cost: $(BIN)/.dev ## what chains cost: counted work at list prices (about 2 minutes)
+	$(BIN)/python -m bench.cost
+
 clean: ## remove what the other targets made
 	rm -rf .venv .venv313 .tools .baton .mypy_cache .ruff_cache .pytest_cache .hypothesis

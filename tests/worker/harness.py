@@ -11,9 +11,10 @@ import asyncio
 import importlib
 import json
 import sys
+import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,12 +37,14 @@ class Indexed:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One invocation. `http` is {"status", "headers", "body"} of an HTTP function that answered."""
+    """One invocation. `http` is {"status", "headers", "body"} of an HTTP function that answered; `at`: when it was
+    over, by the machine's monotonic clock."""
 
     function: str
     ok: bool
     error: str | None
     http: dict[str, Any] | None
+    at: float = 0.0
 
 
 class IndexingError(Exception):
@@ -53,7 +56,7 @@ def run_app(app_root: Path, requests: Sequence[Mapping[str, Any]]) -> dict[str, 
 
     A request is {"function": name} and one of {"http": {method, url, headers, query, params, body}},
     {"timer": {past_due}}, {"queue": {body, metadata}}, {"event_grid": event}. Returns {"error", "functions",
-    "results"}; `error` is the worker's text when it refused the app.
+    "results", "indexed_at"}; `error` is the worker's text when it refused the app.
     """
     return asyncio.run(_run(app_root, requests))
 
@@ -64,17 +67,19 @@ async def _run(app_root: Path, requests: Sequence[Mapping[str, Any]]) -> dict[st
     try:
         functions = await _index(runtime, app_root)
     except IndexingError as error:
-        return {"error": str(error), "functions": [], "results": []}
+        return {"error": str(error), "functions": [], "results": [], "indexed_at": None}
+    indexed_at = time.monotonic()
     by_name = {function.name: function for function in functions}
     runtime.start_threadpool_executor()
     try:
-        outcomes = [await _invoke(runtime, by_name[request["function"]], request) for request in requests]
+        outcomes = [await _timed(runtime, by_name[request["function"]], request) for request in requests]
     finally:
         runtime.stop_threadpool_executor()
     return {
         "error": None,
         "functions": [{"name": function.name, "bindings": function.bindings} for function in functions],
         "results": [asdict(outcome) for outcome in outcomes],
+        "indexed_at": indexed_at,
     }
 
 
@@ -88,6 +93,11 @@ async def _index(runtime: Any, app_root: Path) -> list[Indexed]:
         Indexed(found.name, found.function_id, [json.loads(raw) for raw in found.raw_bindings])
         for found in response.function_metadata_results
     ]
+
+
+async def _timed(runtime: Any, function: Indexed, request: Mapping[str, Any]) -> Outcome:
+    outcome = await _invoke(runtime, function, request)
+    return replace(outcome, at=time.monotonic())
 
 
 async def _invoke(runtime: Any, function: Indexed, request: Mapping[str, Any]) -> Outcome:
