@@ -59,7 +59,7 @@ class WatchedJob:
     registered_at: datetime  # when it came to be watched
     past_seconds: tuple[float, ...] = ()  # what its step's last jobs took, oldest first
     deadline_at: datetime | None = None
-    told_at: datetime | None = None  # when a message with its end was sent to its run
+    told_at: datetime | None = None  # when a message with its end, or that its time is up, was sent to its run
     missing_since: datetime | None = None  # when a look at everything first failed to show it; None: it was shown
 
 

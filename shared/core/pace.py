@@ -3,7 +3,8 @@
 A job with a past gets about as many looks as one a minute would be, placed where an end is likely by what its
 step's last jobs took, the newest of them first: where the chance of an end is `h`, looks follow each other at a
 rate that grows with a power of `h`. One without a past is looked at in steps that grow with its age, so that the
-delay until its end is seen stays a small share of its length. `bench/pace.py` measures this against other ways.
+delay until its end is seen stays a small share of its length; the more jobs share a look, the smaller the largest
+step. `bench/pace.py` measures this against other ways.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from statistics import fmean, median, pstdev
 
 SHORTEST_SECONDS = 2.0
 LONGEST_SECONDS = 300.0
-UNKNOWN_LONGEST_SECONDS = 60.0  # for a job that nothing is known of
+UNKNOWN_SHORTEST_SECONDS = 5.0  # for a job that nothing is known of
+UNKNOWN_LONGEST_SECONDS = 45.0  # for one alone; many at a place share each look, and can have more of them
+UNKNOWN_CROWDED_SECONDS = 10.0  # the longest for one of a crowd, however large
 UNKNOWN_SHARE = 0.05  # of a job's age, when nothing is known of its length
 BUDGET_SECONDS = 65.0  # a job with a past is meant to get as many looks as one each so many seconds would be
 CROWDING = 0.65  # the power of h. Mean delay is least at 1/2; more serves usual nights, at the cost of odd ones
@@ -50,7 +53,9 @@ class Waiting:
 
 def seconds_to_next_look(jobs: Iterable[Waiting]) -> float:
     """The time until the first of the jobs deserves a look, between the shortest and the longest pause."""
-    return min((_pause(job) for job in jobs), default=LONGEST_SECONDS)
+    jobs = tuple(jobs)
+    longest = max(UNKNOWN_CROWDED_SECONDS, UNKNOWN_LONGEST_SECONDS / math.sqrt(max(1, len(jobs))))
+    return min((_pause(job, longest) for job in jobs), default=LONGEST_SECONDS)
 
 
 def crowd_seconds(jobs: int) -> float:
@@ -63,23 +68,27 @@ def usual_seconds(durations: Sequence[float]) -> float | None:
     return median(durations) if durations else None
 
 
-def _pause(job: Waiting) -> float:
-    pause = max(SHORTEST_SECONDS, min(LONGEST_SECONDS, _wished(job)))
+def _pause(job: Waiting, longest_unknown: float) -> float:
+    pause = max(SHORTEST_SECONDS, min(LONGEST_SECONDS, _wished(job, longest_unknown)))
     if job.left_seconds is not None and job.left_seconds < pause:
         return max(SHORTEST_SECONDS, job.left_seconds)
     return pause
 
 
-def _wished(job: Waiting) -> float:
+def _wished(job: Waiting, longest_unknown: float) -> float:
     age = max(0.0, job.age_seconds)
     past = tuple(min(max(1.0, seconds), LONGEST_KNOWN_SECONDS) for seconds in job.past_seconds)
     if not past:
-        return min(UNKNOWN_LONGEST_SECONDS, age * UNKNOWN_SHARE)
+        return _unknown(age, longest_unknown)
     plan = _plan(past)
     over = age - plan.ages[-1]
     if over >= 0:  # later than ever: as if it had begun when the others had ended
-        return min(UNKNOWN_LONGEST_SECONDS, over * UNKNOWN_SHARE)
+        return _unknown(over, longest_unknown)
     return _after_looks(plan, age) - age
+
+
+def _unknown(age: float, longest: float) -> float:
+    return max(UNKNOWN_SHORTEST_SECONDS, min(longest, age * UNKNOWN_SHARE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from shared.relay.world import World, log, say
 from shared.store.places import HeldWatch, Watch
 
 OVERLAP = timedelta(minutes=2)  # updates may show late, and clocks differ
-WIDE_EVERY = 10  # every so many looks ask for everything, whatever was missed
+WIDE_SECONDS = 300  # after which a look asks for everything again, whatever was missed
 INLINE_ADVANCES = 8  # runs that one look advances by itself; the rest go to the queue
 TELLING_SHARE = 1 / 3  # of the time after which a look is taken for dead; what it cannot tell by then waits
 
@@ -47,9 +47,10 @@ def look(world: World, key: str, token: str) -> None:
         _look_failed(world, held, error, now)
         return
     told = _tell(world, key, jobs, seen, wide=since is None)
-    looked_at = held.watch.looked_at if told.failed or told.more else now  # what was not told is asked for again
-    watch = replace(held.watch, looked_at=looked_at, looks=held.watch.looks + 1, jobs=len(jobs))
-    watch = replace(watch, failures=0, refusals=0, failing_since=None, error=None, not_before=None)
+    watch = replace(held.watch, jobs=len(jobs), failures=0, refusals=0)
+    watch = replace(watch, failing_since=None, error=None, not_before=None)
+    if not (told.failed or told.more):  # else what was not told is asked for again
+        watch = replace(watch, looked_at=now, wide_at=now if since is None else watch.wide_at)
     pause = seconds_to_next_look([_waiting(job, now) for job in told.left]) if told.left else SHORTEST_SECONDS
     pause = SHORTEST_SECONDS if told.more else max(pause, crowd_seconds(len(jobs)))
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
@@ -57,7 +58,7 @@ def look(world: World, key: str, token: str) -> None:
 
 def _since(watch: Watch, jobs: Sequence[WatchedJob], now: datetime, patience: Patience) -> datetime | None:
     """Ask for what changed after this time; None: for everything, also when a message with an end has got lost."""
-    if watch.looked_at is None or watch.looks % WIDE_EVERY == 0:
+    if watch.looked_at is None or watch.wide_at is None or now >= watch.wide_at + timedelta(seconds=WIDE_SECONDS):
         return None
     if any(job.told_at is not None and not _is_on_its_way(job, now, patience) for job in jobs):
         return None
@@ -97,8 +98,11 @@ def _tell(
         elif world.now() > until:
             ended, more = False, True
         else:
-            # Noted first: its message may have been handled, and the job let go, before `send` comes back.
-            world.places.update(key, replace(job, job=told.job, told_at=world.now()))
+            # Noted first: its message may have been handled, and the job let go, before `send` comes back. That a
+            # job runs is told once: a run that does not hear it lacks a word; one that misses an end hangs.
+            matters = told.observation.verdict is not Verdict.ACTIVE or _past(job.deadline_at, world.now())
+            told_at = world.now() if matters else None
+            world.places.update(key, replace(job, job=told.job, told_at=told_at))
             world.queue.send(to_body(AdvanceMessage(job.run_id, told)))
             ended = False
         if not ended:
@@ -213,7 +217,7 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
         merged = replace(
             other.watch,
             looked_at=watch.looked_at,
-            looks=watch.looks,
+            wide_at=watch.wide_at,
             jobs=watch.jobs,
             failures=watch.failures,
             refusals=watch.refusals,
@@ -228,7 +232,7 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
 def _rest(world: World, held: HeldWatch, now: datetime) -> None:
     """No jobs: no message, no cost. The timer drops the watch later, if it is still idle then."""
     resting = world.places.save(
-        held, replace(held.watch, active=False, next_look_at=now, looked_at=None, looks=0, jobs=0)
+        held, replace(held.watch, active=False, next_look_at=now, looked_at=None, wide_at=None, jobs=0)
     )
     if resting is not None and world.places.watched(held.key):
         _schedule(world, resting, replace(resting.watch, active=True, next_look_at=now))

@@ -20,8 +20,9 @@ WATCHES = "watches"
 class Watch:
     """A place that is looked at. Only the message that carries `token` may look; older copies die out.
 
-    `looked_at`: when the last look that worked began; the next one asks for what changed since. `not_before`:
-    until when the service, throttling, asked to be left alone.
+    `looked_at`: when the last look that worked began; the next one asks for what changed since. `wide_at`: when
+    the last one began that asked for everything. `not_before`: until when the service, throttling, asked to be
+    left alone.
     """
 
     place: Place
@@ -29,7 +30,7 @@ class Watch:
     next_look_at: datetime
     active: bool = True
     looked_at: datetime | None = None
-    looks: int = 0
+    wide_at: datetime | None = None
     jobs: int = 0  # under way when it was looked at
     failures: int = 0
     refusals: int = 0  # of those failures, the last ones in a row that were a definite no

@@ -8,13 +8,15 @@ from bench.loads import LOADS
 from bench.scale import Measured, measure
 from bench.table import CALLS, STORAGE
 
+MORE = 1.1  # a run that waits for hours is looked after now and then
+
 
 @pytest.mark.parametrize("load", ["pipelines-short", "chains-short", "one-at-a-time"])
 def test_a_run_costs_no_more_beside_hundreds_than_beside_nine(load: str) -> None:
     few, many = measure(load, 10), measure(load, 300)
     assert many.most_active > 250
     for names in (STORAGE, CALLS):
-        assert many.each(names) <= few.each(names) * 1.05, names
+        assert many.each(names) <= few.each(names) * MORE, names
 
 
 def test_a_look_grows_only_with_the_pages_that_it_reads() -> None:

@@ -10,7 +10,9 @@ from shared.core.pace import (
     BUDGET_SECONDS,
     LONGEST_SECONDS,
     SHORTEST_SECONDS,
+    UNKNOWN_CROWDED_SECONDS,
     UNKNOWN_LONGEST_SECONDS,
+    UNKNOWN_SHORTEST_SECONDS,
     Waiting,
     crowd_seconds,
     seconds_to_next_look,
@@ -86,13 +88,18 @@ def test_a_job_that_is_later_than_ever_is_looked_at_like_an_unknown_one() -> Non
 
 
 def test_an_unknown_job_is_looked_at_in_steps_that_grow_with_its_age() -> None:
-    assert seconds_to_next_look([Waiting(1)]) == SHORTEST_SECONDS
+    assert seconds_to_next_look([Waiting(1)]) == UNKNOWN_SHORTEST_SECONDS
     assert seconds_to_next_look([Waiting(600)]) == 30
 
 
 @pytest.mark.parametrize("took", [100.0, 800.0, 5_000.0])
 def test_the_end_of_an_unknown_job_is_seen_within_a_small_share_of_its_length(took: float) -> None:
     assert looks((), until=took)[-1] - took <= 0.06 * took
+
+
+def test_unknown_jobs_that_share_their_looks_get_more_of_them() -> None:
+    alone, few, many = (seconds_to_next_look([Waiting(6_000)] * jobs) for jobs in (1, 4, 1_000))
+    assert (alone, few, many) == (UNKNOWN_LONGEST_SECONDS, UNKNOWN_LONGEST_SECONDS / 2, UNKNOWN_CROWDED_SECONDS)
 
 
 def test_the_most_urgent_job_sets_the_pace() -> None:

@@ -187,7 +187,7 @@ def test_losing_every_message_delays_a_run_by_minutes_and_loses_nothing(small: S
 def test_a_look_whose_message_is_late_by_minutes_is_made_when_it_comes(small: SmallWorld) -> None:
     run = small.start(a_chain())
     small.service.end("job-1")
-    small.pass_time(3)
+    small.pass_time(6)
     small.pass_time(10, messages=False)
     [late] = small.queue.receive()  # the look at job-2, behind thousands of other messages
     small.service.end("job-2")
@@ -493,7 +493,7 @@ def test_two_instances_with_the_same_message_start_one_job(small: SmallWorld) ->
     run = small.start(a_chain())
     small.service.end("job-1")
     [message] = small.queue.receive() or [None]
-    small.pass_time(3, messages=False)
+    small.pass_time(6, messages=False)
     messages = small.queue.receive(limit=32)
     for body in [m.body for m in messages] * 3:
         small.handle(body)
@@ -517,7 +517,7 @@ def test_one_look_tells_about_every_job_of_a_place(small: SmallWorld) -> None:
 
 def test_copies_that_come_while_a_look_goes_on_do_not_look_beside_it(small: SmallWorld) -> None:
     small.start(a_chain(a_step("load")))
-    small.pass_time(3, messages=False)
+    small.pass_time(6, messages=False)
     [message] = small.queue.receive()
     small.service.while_observing = lambda: small.handle(message.body)
     small.handle(message.body)
@@ -539,7 +539,7 @@ def test_a_look_that_has_more_to_tell_than_it_has_time_leaves_the_rest_to_the_ne
     runs = [small.start(a_chain(a_step("load"))).id for _ in range(60)]
     for number in range(1, len(runs) + 1):
         small.service.end(f"job-{number}")
-    small.pass_time(3, messages=False)
+    small.pass_time(6, messages=False)
     [message] = small.queue.receive()
     begun, small.world = small.now, replace(small.world, queue=SlowQueue(small))
     small.handle(message.body)
