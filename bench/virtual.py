@@ -31,17 +31,9 @@ from shared.services.web_hook import PostBack
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
 from shared.store.alerts import AlertMarks
-from shared.store.backfills import BackfillStore
-from shared.store.deadlines import DeadlineStore
-from shared.store.events import EventStore
-from shared.store.follows import FollowStore
 from shared.store.outbox import Outbox
-from shared.store.pauses import PauseStore
-from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
-from shared.store.schedules import ScheduleStore
-from shared.store.troubles import TroubleStore
-from shared.store.web_hooks import WebHookStore
+from shared.store.stores import stores_over
 from shared.work import on_message
 
 TOPIC = "https://evgt-baton.westeurope-1.eventgrid.azure.net/api/events"
@@ -100,16 +92,7 @@ class VirtualBaton:
         sink = Topic(TOPIC, settings, reach.identities, session, lambda: self.now)
         alerts = Alerts(sink=sink, marks=AlertMarks(table), outbox=Outbox(table))
         self.world = World(
-            runs=RunStore(table),
-            places=PlaceStore(table),
-            pauses=PauseStore(table),
-            schedules=ScheduleStore(table),
-            deadlines=DeadlineStore(table),
-            follows=FollowStore(table),
-            troubles=TroubleStore(table),
-            events=EventStore(table),
-            web_hooks=WebHookStore(table),
-            backfills=BackfillStore(table),
+            **stores_over(table),
             post_back=PostBack((), loopback=False),
             queue=self.queue,
             services=CountingServices(Registry(reach), self.counts),

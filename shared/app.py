@@ -72,18 +72,9 @@ def build(
     from shared.services.registry import Registry
     from shared.services.web_hook import PostBack
     from shared.store.alerts import AlertMarks
-    from shared.store.backfills import BackfillStore
-    from shared.store.deadlines import DeadlineStore
-    from shared.store.events import EventStore
-    from shared.store.follows import FollowStore
     from shared.store.outbox import Outbox
-    from shared.store.pauses import PauseStore
-    from shared.store.places import PlaceStore
-    from shared.store.runs import RunStore
-    from shared.store.schedules import ScheduleStore
     from shared.store.signing import SigningStore
-    from shared.store.troubles import TroubleStore
-    from shared.store.web_hooks import WebHookStore
+    from shared.store.stores import stores_over
 
     logging.getLogger("azure").setLevel(logging.WARNING)  # else every storage call is logged with its headers
     logging.getLogger("urllib3").setLevel(logging.WARNING)  # else addresses with their tokens are
@@ -97,16 +88,7 @@ def build(
         sink = Topic(settings.event_grid_topic_endpoint, settings, identities, carrier, now)
         alerts = Alerts(sink=sink, marks=AlertMarks(table), outbox=Outbox(table))
     world = World(
-        runs=RunStore(table),
-        places=PlaceStore(table),
-        pauses=PauseStore(table),
-        schedules=ScheduleStore(table),
-        deadlines=DeadlineStore(table),
-        follows=FollowStore(table),
-        troubles=TroubleStore(table),
-        events=EventStore(table),
-        web_hooks=WebHookStore(table),
-        backfills=BackfillStore(table),
+        **stores_over(table),
         post_back=PostBack(settings.callback_hosts, loopback=settings.allow_loopback),
         queue=storage.queue(QUEUE),
         services=Registry(reach),

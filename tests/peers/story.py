@@ -40,16 +40,7 @@ from shared.services.registry import Registry
 from shared.services.web_hook import PostBack
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
-from shared.store.backfills import BackfillStore
-from shared.store.deadlines import DeadlineStore
-from shared.store.events import EventStore
-from shared.store.follows import FollowStore
-from shared.store.pauses import PauseStore
-from shared.store.places import PlaceStore
-from shared.store.runs import RunStore
-from shared.store.schedules import ScheduleStore
-from shared.store.troubles import TroubleStore
-from shared.store.web_hooks import WebHookStore
+from shared.store.stores import stores_over
 
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000ba70"
@@ -306,16 +297,7 @@ class Story:
         bits = random.Random(2)
         self._causes = itertools.count(1)
         return World(
-            runs=RunStore(table),
-            places=PlaceStore(table),
-            pauses=PauseStore(table),
-            schedules=ScheduleStore(table),
-            deadlines=DeadlineStore(table),
-            follows=FollowStore(table),
-            troubles=TroubleStore(table),
-            events=EventStore(table),
-            web_hooks=WebHookStore(table),
-            backfills=BackfillStore(table),
+            **stores_over(table),
             post_back=PostBack((), loopback=False),
             queue=self.post,
             services=Registry(reach),

@@ -24,17 +24,12 @@ from shared.services.registry import Registry
 from shared.settings import Settings
 from shared.storage.sqlite import SqliteStorage
 from shared.store.alerts import AlertMarks
-from shared.store.backfills import BackfillStore
-from shared.store.deadlines import DeadlineStore
-from shared.store.events import EventStore
 from shared.store.follows import FollowStore
 from shared.store.outbox import Outbox
-from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
-from shared.store.troubles import TroubleStore
-from shared.store.web_hooks import WebHookStore
+from shared.store.stores import stores_over
 from shared.work import MOST_DEQUEUES, on_message
 from tests.simulation.alerts import TOPIC, Subscriber, outage
 from tests.simulation.chains import Maker
@@ -181,16 +176,7 @@ class Simulation:
         topic = Topic(TOPIC, SETTINGS, reach.identities, session, clock)
         alerts = Alerts(sink=topic, marks=AlertMarks(table), outbox=Outbox(table))
         return World(
-            runs=RunStore(table),
-            places=PlaceStore(table),
-            pauses=PauseStore(table),
-            schedules=ScheduleStore(table),
-            deadlines=DeadlineStore(table),
-            follows=FollowStore(table),
-            troubles=TroubleStore(table),
-            events=EventStore(table),
-            web_hooks=WebHookStore(table),
-            backfills=BackfillStore(table),
+            **stores_over(table),
             post_back=self._heard_back,
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
             services=self._wire.services(Registry(reach, self._services)),

@@ -20,16 +20,7 @@ from shared.relay.start import start
 from shared.relay.tick import tick
 from shared.relay.world import World
 from shared.storage.sqlite import SqliteStorage
-from shared.store.backfills import BackfillStore
-from shared.store.deadlines import DeadlineStore
-from shared.store.events import EventStore
-from shared.store.follows import FollowStore
-from shared.store.pauses import PauseStore
-from shared.store.places import PlaceStore
-from shared.store.runs import RunStore
-from shared.store.schedules import ScheduleStore
-from shared.store.troubles import TroubleStore
-from shared.store.web_hooks import WebHookStore
+from shared.store.stores import stores_over
 from shared.work import on_message
 
 T0 = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
@@ -150,16 +141,7 @@ class SmallWorld:
         self.post_back = FakePostBack()
         bits = itertools.count(2**40 + 1, 977)
         self.world = World(
-            runs=RunStore(table),
-            places=PlaceStore(table),
-            pauses=PauseStore(table),
-            schedules=ScheduleStore(table),
-            deadlines=DeadlineStore(table),
-            follows=FollowStore(table),
-            troubles=TroubleStore(table),
-            events=EventStore(table),
-            web_hooks=WebHookStore(table),
-            backfills=BackfillStore(table),
+            **stores_over(table),
             post_back=self.post_back,
             queue=self.queue,
             services=lambda connection: self.service,
