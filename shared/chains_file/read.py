@@ -216,8 +216,6 @@ class _File:
 
     def _shaped(self, adapter: TypeAdapter[T], value: Any, path: Path, kind: str) -> T | None:
         """The value in its shape. Where some fields are wrong: what is left, so that it can be checked further."""
-        if isinstance(value, dict):
-            value = self._without_not_yet(value, path, kind)
         try:
             return adapter.validate_python(value)
         except ValidationError as error:
@@ -242,12 +240,6 @@ class _File:
             wrong.update(place[:1])
             self._mistakes.add((*path, *place), in_words(found, HINTS, _fields_of(kind, found["loc"], value)))
         return wrong
-
-    def _without_not_yet(self, value: dict[str, Any], path: Path, kind: str) -> dict[str, Any]:
-        for field in shape.NOT_YET_FIELDS.get(kind, ()):
-            if field in value:
-                self._mistakes.add((*path, field), "is not supported yet")
-        return {key: item for key, item in value.items() if key not in shape.NOT_YET_FIELDS.get(kind, ())}
 
     def _names_apart(self, chains: Mapping[str, Any]) -> None:
         seen: dict[str, str] = {}

@@ -306,6 +306,3 @@ INNER: dict[str, type[BaseModel]] = {
     "objects": RefreshObjectShape,
     "parameters": ParameterShape,
 }
-
-# Words of the design that this version does not serve; told apart from words that nobody knows.
-NOT_YET_FIELDS: dict[str, tuple[str, ...]] = {}

@@ -7,42 +7,33 @@ from typing import Any
 from shared.core.run import RunStatus
 from shared.web import jobs
 from shared.web.access.described import door_paths
-from shared.web.answer import PROBLEM, Answer, json_answer
+from shared.web.answer import Answer, json_answer
 from shared.web.limits import (
     CURSOR,
     DEFAULT_LIMIT,
-    IDEMPOTENCY_KEY,
-    MAX_BODY_BYTES,
     MOST_EVENT_BODY_BYTES,
     MOST_LISTED,
 )
+from shared.web.openapi_parts import (
+    JSON,
+    RETRY,
+    WHY,
+    accepted,
+    body,
+    in_path,
+    in_query,
+    json_of,
+    key,
+    problem,
+    problems,
+    run,
+    run_id,
+)
 from shared.web.pages.described import page_paths
-from shared.web.schemas import CHAIN_PATTERN, RUN_ID_PATTERN, Schema, ref, schemas, text, words
+from shared.web.schemas import CHAIN_PATTERN, Schema, ref, schemas, text, words
 
 VERSION = "0.1.0"
-_JSON = "application/json"
 KEY_ALONE: list[Schema] = [{"key_in_header": []}, {"key_in_query": []}]
-_SECONDS = {"type": "string", "pattern": "^[0-9]+$"}
-_RETRY = {"Retry-After": {"description": "Seconds to wait before the next call.", "schema": _SECONDS}}
-_LOCATION = {
-    "Location": {
-        "description": "Where the run is.",
-        "required": True,
-        "schema": text(pattern=RUN_ID_PATTERN.replace("^", "^/api/runs/", 1)),
-    }
-}
-_WHY = {
-    400: "Something in the call is wrong; `errors` has each mistake with its place.",
-    401: "The function key, or the Entra token, is missing or wrong.",
-    404: "There is nothing of that name.",
-    403: "The caller lacks the app role, or the call comes from a page of another site.",
-    409: "Not in the state that this run, or this chain, is in.",
-    502: "The service refused to tell.",
-    413: "More than a run can carry.",
-    429: "Too many runs of this chain wait already.",
-    500: "A fault in Baton.",
-    503: "The settings or the chains file have mistakes, or storage does not work just now.",
-}
 
 
 def openapi() -> Answer:
@@ -91,11 +82,11 @@ def _start_run() -> Schema:
     return {
         "operationId": "start_run",
         "summary": "Start a run of a chain",
-        "parameters": [_in_path("chain", CHAIN_PATTERN, "The name of a declared chain."), _key("chain")],
-        "requestBody": _body("StartBody"),
+        "parameters": [in_path("chain", CHAIN_PATTERN, "The name of a declared chain."), key("chain")],
+        "requestBody": body("StartBody"),
         "responses": {
-            "202": _accepted("The run. Its first jobs have been started, or have failed."),
-            **_problems(400, 404, 409, 413, 429),
+            "202": accepted("The run. Its first jobs have been started, or have failed."),
+            **problems(400, 404, 409, 413, 429),
         },
     }
 
@@ -108,11 +99,11 @@ def _rerun_run() -> Schema:
         " a pipeline whose run failed is continued from its failed activity. The chain is taken as it is declared"
         " now if its steps, their order and the parameters' names are those of the earlier run, else as that run"
         " had it.",
-        "parameters": [_run_id(), _key("run")],
-        "requestBody": _body("RerunBody"),
+        "parameters": [run_id(), key("run")],
+        "requestBody": body("RerunBody"),
         "responses": {
-            "202": _accepted("The new run. Its first jobs have been started, or have failed."),
-            **_problems(400, 404, 409, 413, 429),
+            "202": accepted("The new run. Its first jobs have been started, or have failed."),
+            **problems(400, 404, 409, 413, 429),
         },
     }
 
@@ -121,8 +112,8 @@ def _get_run() -> Schema:
     return {
         "operationId": "get_run",
         "summary": "One run with its steps",
-        "parameters": [_run_id()],
-        "responses": {"200": _run("The run. `Retry-After` while it is running.", _RETRY), **_problems(404)},
+        "parameters": [run_id()],
+        "responses": {"200": run("The run. `Retry-After` while it is running.", RETRY), **problems(404)},
     }
 
 
@@ -134,12 +125,12 @@ def _list_runs() -> Schema:
         "summary": "Runs, newest first",
         "description": "An empty value in the query is as good as none. Names that are not listed are refused.",
         "parameters": [
-            _in_query("chain", text(pattern=CHAIN_PATTERN), "Only runs of this chain."),
-            _in_query("status", words(RunStatus), "Only runs with this status."),
-            _in_query("limit", limit, "How many runs at most."),
-            _in_query("cursor", text(pattern=f"^{CURSOR.pattern}$"), cursor),
+            in_query("chain", text(pattern=CHAIN_PATTERN), "Only runs of this chain."),
+            in_query("status", words(RunStatus), "Only runs with this status."),
+            in_query("limit", limit, "How many runs at most."),
+            in_query("cursor", text(pattern=f"^{CURSOR.pattern}$"), cursor),
         ],
-        "responses": {"200": _json("A page of runs.", "RunPage"), **_problems(400)},
+        "responses": {"200": json_of("A page of runs.", "RunPage"), **problems(400)},
     }
 
 
@@ -147,10 +138,10 @@ def _cancel_run() -> Schema:
     return {
         "operationId": "cancel_run",
         "summary": "Stop a run: nothing further starts, and its jobs are cancelled",
-        "parameters": [_run_id()],
+        "parameters": [run_id()],
         "responses": {
-            "202": _accepted("The run, being cancelled."),
-            **_problems(404, 409),
+            "202": accepted("The run, being cancelled."),
+            **problems(404, 409),
         },
     }
 
@@ -159,7 +150,7 @@ def _list_chains() -> Schema:
     return {
         "operationId": "list_chains",
         "summary": "What is declared, when it fires next, how it went last",
-        "responses": {"200": _json("All chains.", "Chains"), **_problems()},
+        "responses": {"200": json_of("All chains.", "Chains"), **problems()},
     }
 
 
@@ -172,20 +163,20 @@ def _list_jobs() -> Schema:
         "summary": "What ran at a connection, whoever started it, newest first",
         "description": "Which of `pipeline`, `item` and `dataset` there is depends on the connection's type.",
         "parameters": [
-            _in_path("name", CHAIN_PATTERN, "The name of a declared connection."),
-            _in_query("after", moment, "Jobs that changed after this time; a day before `before` without it."),
-            _in_query("before", moment, "Jobs that changed before this time; now without it."),
-            _in_query("status", text(), "In the service's own word."),
-            *(_in_query(name, text(), narrowed.format(name)) for name in ("pipeline", "item", "dataset")),
-            _in_query("limit", limit, "How many jobs at most."),
-            _in_query("cursor", text(), "Where an earlier answer left off."),
+            in_path("name", CHAIN_PATTERN, "The name of a declared connection."),
+            in_query("after", moment, "Jobs that changed after this time; a day before `before` without it."),
+            in_query("before", moment, "Jobs that changed before this time; now without it."),
+            in_query("status", text(), "In the service's own word."),
+            *(in_query(name, text(), narrowed.format(name)) for name in ("pipeline", "item", "dataset")),
+            in_query("limit", limit, "How many jobs at most."),
+            in_query("cursor", text(), "Where an earlier answer left off."),
         ],
-        "responses": {"200": _json("A page of jobs.", "JobPage"), **_problems(400, 404, 502)},
+        "responses": {"200": json_of("A page of jobs.", "JobPage"), **problems(400, 404, 502)},
     }
 
 
 def _receive_events() -> Schema:
-    kinds = (_JSON, "application/cloudevents+json", "application/cloudevents-batch+json")
+    kinds = (JSON, "application/cloudevents+json", "application/cloudevents-batch+json")
     return {
         "operationId": "receive_events",
         "summary": "Events that may start chains, by webhook",
@@ -197,7 +188,7 @@ def _receive_events() -> Schema:
             "required": True,
             "content": {kind: {"schema": ref("Events")} for kind in kinds},
         },
-        "responses": {"200": _json("What became of them.", "EventsReceived"), **_problems(400, 413)},
+        "responses": {"200": json_of("What became of them.", "EventsReceived"), **problems(400, 413)},
         "security": KEY_ALONE,
     }
 
@@ -212,97 +203,29 @@ def _events_handshake() -> Schema:
                 "description": "It may, if the answer says so.",
                 "headers": {"WebHook-Allowed-Origin": allowed},
             },
-            **_problems(403),
+            **problems(403),
         },
         "security": KEY_ALONE,
     }
 
 
 def _health() -> Schema:
-    failing = _problem(503)
-    failing["description"] = f"A connection does not work. Or: {_WHY[503]}"
-    failing["content"] = {_JSON: {"schema": ref("Health")}, **failing["content"]}
+    failing = problem(503)
+    failing["description"] = f"A connection does not work. Or: {WHY[503]}"
+    failing["content"] = {JSON: {"schema": ref("Health")}, **failing["content"]}
     return {
         "operationId": "health",
         "summary": "Whether every connection can do what the chains need, and why not",
-        "responses": {"200": _json("All is well.", "Health"), **_problems(), "503": failing},
+        "responses": {"200": json_of("All is well.", "Health"), **problems(), "503": failing},
     }
 
 
 def _openapi() -> Schema:
-    described = {"description": "This document.", "content": {_JSON: {"schema": {"type": "object"}}}}
+    described = {"description": "This document.", "content": {JSON: {"schema": {"type": "object"}}}}
     return {
         "operationId": "openapi",
         "summary": "This document",
-        "responses": {"200": described, **_problems()},
-    }
-
-
-def _in_path(name: str, pattern: str, description: str) -> Schema:
-    schema = text(pattern=pattern)
-    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
-
-
-def _run_id() -> Schema:
-    return _in_path("id", RUN_ID_PATTERN, "A run's id, as a start or a list gave it.")
-
-
-def _in_query(name: str, schema: Schema, description: str) -> Schema:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-def _json(description: str, schema: str) -> Schema:
-    return {"description": description, "content": {_JSON: {"schema": ref(schema)}}}
-
-
-def _run(description: str, headers: Schema) -> Schema:
-    return {**_json(description, "Run"), "headers": headers}
-
-
-def _accepted(description: str) -> Schema:
-    return {**_run(description, _LOCATION | _required(_RETRY)), "links": _links()}
-
-
-def _key(scope: str) -> Schema:
-    return {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": f"The same key on the same {scope} gives the same run.",
-        "schema": text(pattern=f"^{IDEMPOTENCY_KEY.pattern}$"),
-    }
-
-
-def _body(schema: str) -> Schema:
-    return {
-        "description": f"At most {MAX_BODY_BYTES:,} bytes of UTF-8. May be left out.",
-        "content": {_JSON: {"schema": ref(schema)}},
-    }
-
-
-def _problems(*statuses: int) -> Schema:
-    """These, and those that any call may answer."""
-    some = {str(status): _problem(status) for status in sorted({*statuses, 403, 500, 503})}
-    return {**some, "401": _refused()}
-
-
-def _problem(status: int) -> Schema:
-    headers = {"headers": _RETRY} if status in (429, 503) else {}
-    return {"description": _WHY[status], "content": {PROBLEM: {"schema": ref("Problem")}}, **headers}
-
-
-def _refused() -> Schema:
-    """The platform, asking for a key, answers nothing more; Baton, asking for a token, a problem."""
-    return {"description": _WHY[401], "content": {PROBLEM: {"schema": ref("Problem")}}}
-
-
-def _required(headers: dict[str, Schema]) -> dict[str, Schema]:
-    return {name: {**header, "required": True} for name, header in headers.items()}
-
-
-def _links() -> Schema:
-    parameters = {"id": "$response.body#/id"}
-    return {
-        name: {"operationId": name, "parameters": parameters} for name in ("get_run", "cancel_run", "rerun_run")
+        "responses": {"200": described, **problems()},
     }
 
 

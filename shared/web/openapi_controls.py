@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.web.openapi import _RETRY, _body, _in_path, _json, _key, _problems, _required
+from shared.web.openapi_parts import RETRY, body, in_path, json_of, key, problems, required
 from shared.web.schemas import CHAIN_PATTERN, RUN_ID_PATTERN, Schema, text
 
 
@@ -27,8 +27,8 @@ def _pause() -> Schema:
         " and are not made up for. Runs under way go on; runs that wait for a slot wait on. A chain that is paused"
         " already stays so, with the reason and the end that are given now.",
         "parameters": [_chain()],
-        "requestBody": _body("PauseBody"),
-        "responses": {"200": _json("The chain's pause.", "PauseState"), **_problems(400, 404, 413)},
+        "requestBody": body("PauseBody"),
+        "responses": {"200": json_of("The chain's pause.", "PauseState"), **problems(400, 404, 413)},
     }
 
 
@@ -38,7 +38,7 @@ def _resume() -> Schema:
         "summary": "Let a paused chain go on",
         "description": "Also of a chain that is declared no more, if it is paused.",
         "parameters": [_chain()],
-        "responses": {"200": _json("Not paused.", "PauseState"), **_problems(404)},
+        "responses": {"200": json_of("Not paused.", "PauseState"), **problems(404)},
     }
 
 
@@ -48,22 +48,22 @@ def _begin_backfill() -> Schema:
         "summary": "Run scheduled times afterwards, in order",
         "description": "Each time gets a run as its schedule would have started it. Times that have a run are left"
         " alone, unless `rerun` says otherwise. Say `from` and `to`, or `times`.",
-        "parameters": [_chain(), _key("chain")],
-        "requestBody": {**_body("BackfillBody"), "description": "The times, and how.", "required": True},
+        "parameters": [_chain(), key("chain")],
+        "requestBody": {**body("BackfillBody"), "description": "The times, and how.", "required": True},
         "responses": {
             "202": _accepted("The backfill. Its first runs begin soon."),
-            **_problems(400, 404, 409, 413),
+            **problems(400, 404, 409, 413),
         },
     }
 
 
 def _get_backfill() -> Schema:
-    shown = {**_json("The backfill. `Retry-After` while it goes on.", "Backfill"), "headers": _RETRY}
+    shown = {**json_of("The backfill. `Retry-After` while it goes on.", "Backfill"), "headers": RETRY}
     return {
         "operationId": "get_backfill",
         "summary": "How far a backfill is",
         "parameters": [_backfill()],
-        "responses": {"200": shown, **_problems(404)},
+        "responses": {"200": shown, **problems(404)},
     }
 
 
@@ -72,8 +72,8 @@ def _cancel_backfill() -> Schema:
         "operationId": "cancel_backfill",
         "summary": "Stop a backfill: no further time is begun",
         "parameters": [_backfill()],
-        "requestBody": _body("BackfillCancelBody"),
-        "responses": {"202": _accepted("The backfill, being stopped."), **_problems(400, 404, 409, 413)},
+        "requestBody": body("BackfillCancelBody"),
+        "responses": {"202": _accepted("The backfill, being stopped."), **problems(400, 404, 409, 413)},
     }
 
 
@@ -84,12 +84,12 @@ def _accepted(description: str) -> Schema:
         name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
         for name in ("get_backfill", "cancel_backfill")
     }
-    return {**_json(description, "Backfill"), "headers": {**location, **_required(_RETRY)}, "links": links}
+    return {**json_of(description, "Backfill"), "headers": {**location, **required(RETRY)}, "links": links}
 
 
 def _backfill() -> Schema:
-    return _in_path("id", RUN_ID_PATTERN, "A backfill's id, as its beginning gave it.")
+    return in_path("id", RUN_ID_PATTERN, "A backfill's id, as its beginning gave it.")
 
 
 def _chain() -> Schema:
-    return _in_path("chain", CHAIN_PATTERN, "The name of a declared chain.")
+    return in_path("chain", CHAIN_PATTERN, "The name of a declared chain.")

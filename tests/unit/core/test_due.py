@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.core.definition import Schedule
@@ -34,6 +34,7 @@ def test_after_a_long_downtime_the_latest_times_are_kept() -> None:
     assert times[-1] == utc(2026, 11, 2)
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1)), st.integers(1, 5_000), st.integers(1, 5_000))  # noqa: DTZ001
 def test_however_the_time_is_cut_no_fire_time_is_lost_or_doubled(start: datetime, one: int, two: int) -> None:
     schedule = Schedule(cron="*/37 1-4 * * *", time_zone="America/New_York")
