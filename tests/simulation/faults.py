@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from local.simulated_azure.faults import Fault, Faults
 from local.simulated_azure.world import SimulatedAzure
@@ -42,24 +44,32 @@ class LuckyFaults(Faults):
         self._luck = luck
 
     def _strikes(self, fault: Fault, operation: str) -> bool:
-        return fault.fits(operation) and self._luck.strikes(_named(fault), fault.chance)
+        return fault.fits(operation) and self._luck.strikes(named(fault), fault.chance)
 
 
-def switch_on(azure: SimulatedAzure, luck: Luck, severity: float) -> Faults:
-    """The faults, in place of those of the services."""
+def switch_on(azure: SimulatedAzure, luck: Luck, severity: float, factors: Mapping[str, float]) -> Faults:
+    """The faults, in place of those of the services. `factors`: how much likelier than usual each sort is."""
     faults = LuckyFaults(luck)
     for service in (azure, azure.data_factory, azure.synapse, azure.power_bi, azure.fabric):
         service.faults = faults
     share = min(0.12, 0.03 * severity)
     if severity:
-        for operation in STARTS:
-            faults.on += _at_starts(operation, share)
-        for operation in OTHERS:
-            faults.on += [Fault(operation, status=status, chance=share / 3) for status in (403, 429, 500, 503)]
-            faults.on.append(Fault(operation, when="after", lost=True, chance=share))
-        for operation in LISTS:
-            faults.on.append(Fault(operation, no_status=True, chance=share))
+        for fault in all_faults(share):
+            factor = factors[sort_of(fault)]
+            if factor:
+                faults.on.append(replace(fault, chance=min(0.5, fault.chance * factor)))
     return faults
+
+
+def all_faults(share: float) -> Iterator[Fault]:
+    """Every fault that there may be, where most of them are as likely as `share`."""
+    for operation in STARTS:
+        yield from _at_starts(operation, share)
+    for operation in OTHERS:
+        yield from (Fault(operation, status=status, chance=share / 3) for status in (403, 429, 500, 503))
+        yield Fault(operation, when="after", lost=True, chance=share)
+    for operation in LISTS:
+        yield Fault(operation, no_status=True, chance=share)
 
 
 def _at_starts(operation: str, share: float) -> list[Fault]:
@@ -73,8 +83,16 @@ def _at_starts(operation: str, share: float) -> list[Fault]:
     ]
 
 
-def _named(fault: Fault) -> str:
-    what = fault.status or next(
-        name for name in ("lost", "hide_seconds", "no_status", "same_id") if getattr(fault, name)
-    )
-    return f"{fault.operation} {fault.when} {what}"
+def named(fault: Fault) -> str:
+    """The kind of luck that it is."""
+    return f"{fault.operation} {fault.when} {fault.status or _effect_of(fault)}"
+
+
+def sort_of(fault: Fault) -> str:
+    """What it does, whatever the operation."""
+    effect = _effect_of(fault)
+    return effect if effect in ("hide_seconds", "no_status") else f"{fault.when} {effect}"
+
+
+def _effect_of(fault: Fault) -> str:
+    return next(name for name in ("status", "lost", "hide_seconds", "no_status") if getattr(fault, name))

@@ -46,7 +46,8 @@ class People:
         """Nobody comes after the faults have stopped."""
         luck, scheduler = self._simulation.luck, self._simulation.scheduler
         end = self._simulation.bad_until
-        self._calls("key 0", end)
+        if luck.strikes("a caller", 1.0):
+            self._calls("key 0", end)
         for number in range(1, 5):
             if luck.strikes("a further caller", 0.35):
                 self._calls(f"key {number}", end)
