@@ -55,6 +55,4 @@ def played(seed: int) -> list[str]:
     """The violations of one seed."""
     simulation = Simulation(seed)
     simulation.run()
-    found = violations(simulation)
-    simulation.storage.close()
-    return found
+    return violations(simulation)

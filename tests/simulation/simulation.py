@@ -22,6 +22,7 @@ from shared.relay.world import Alerts, World
 from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
+from shared.storage.base import Table
 from shared.storage.sqlite import SqliteStorage
 from shared.store.alerts import AlertMarks
 from shared.store.backfills import BackfillStore
@@ -44,6 +45,7 @@ from tests.simulation.faults import switch_on
 from tests.simulation.followed import FollowBook
 from tests.simulation.holds import Holds
 from tests.simulation.luck import Luck, Misfortune
+from tests.simulation.memory import MemoryTable
 from tests.simulation.people import People
 from tests.simulation.scheduler import CrashError, Scheduler, Weather
 from tests.simulation.schedules import Calendar
@@ -78,7 +80,10 @@ class SimulatedIdentities(Identities):
 
 
 class Simulation:
-    """`run` plays the seed to its end, or to the first step that breaks a rule."""
+    """`run` plays the seed to its end, or to the first step that breaks a rule.
+
+    `real`: with the clients and the store of the product, which is slower and gives the same history.
+    """
 
     def __init__(
         self,
@@ -86,7 +91,7 @@ class Simulation:
         *,
         spared: AbstractSet[Misfortune] = frozenset(),
         telling: bool = False,
-        real_clients: bool = False,
+        real: bool = False,
     ) -> None:
         self.seed = seed
         chance = random.Random(seed)
@@ -94,8 +99,8 @@ class Simulation:
         self.luck = Luck(seed, spared, self.swarm.factors)
         self.scheduler = Scheduler(self.luck, [] if telling else None)
         self.azure = SimulatedAzure(clock=self.scheduler.now, random=random.Random(seed + 1))
-        self.storage = SqliteStorage(None, clock=self.scheduler.now)
-        self.table = self.storage.table("baton")
+        self.storage = SqliteStorage(None, clock=self.scheduler.now) if real else None
+        self.table: Table = self.storage.table("baton") if self.storage else MemoryTable()
         self.witness = Witness(self.azure, self.scheduler.note)
         self.maker = Maker(chance, self.luck, self.azure)
         chains = self.maker.chains()
@@ -110,8 +115,8 @@ class Simulation:
         self._bits = random.Random(seed + 2)
         self._wire = Wire(self.azure, self.scheduler, self.witness, self.bad)
         handle = self._wire.handle
-        session = real_session(handle) if real_clients else cast("Any", StraightSession(handle))
-        self._services = None if real_clients else STRAIGHT
+        session = real_session(handle) if real else cast("Any", StraightSession(handle))
+        self._services = None if real else STRAIGHT
         self.worlds = [self._world(number, session) for number in range(self.swarm.instances)]
         self.people = People(self, chance)
         self.events = Events(self)

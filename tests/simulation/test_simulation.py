@@ -48,9 +48,9 @@ def test_a_planted_bug_is_found(plant: Plant) -> None:
     pytest.fail(f"{MOST_SEEDS_TO_FIND} seeds did not find it: {plant.__doc__}")
 
 
-def test_a_seed_plays_the_same_with_the_real_clients() -> None:
+def test_a_seed_plays_the_same_with_the_real_clients_and_the_real_store() -> None:
     for seed in range(1, COMPARED + 1):
-        straight, real = Simulation(seed, telling=True), Simulation(seed, telling=True, real_clients=True)
+        straight, real = Simulation(seed, telling=True), Simulation(seed, telling=True, real=True)
         straight.run()
         real.run()
         assert straight.scheduler.told == real.scheduler.told
