@@ -173,7 +173,7 @@ class Maker:
         telling = chance.random() < 0.7
         factory.pipelines[pipeline] = Pipeline(
             pipeline,
-            seconds=chance.expovariate(1 / 200 if self._luck.strikes("a long pipeline", 0.08) else 1 / 6),
+            seconds=chance.expovariate(1 / 200 if self._luck.strikes("a long pipeline", 0.08) else 1 / 4),
             parameters={"who": None, "step": None} if telling else {},
             returns={"n": name},
             fails="no disk" if chance.random() < 0.1 else None,

@@ -51,19 +51,15 @@ class People:
         for number in range(1, 5):
             if luck.strikes("a further caller", 0.35):
                 self._calls(f"key {number}", end)
-        for what, most, share, act in (
-            ("others refresh", 4, 0.25, self._others_refresh),
-            ("others run", 6, 0.5, self._others_run),
+        for what, most, share, earliest, act in (
+            ("others refresh", 4, 0.25, 0, self._others_refresh),
+            ("others run", 6, 0.5, 0, self._others_run),
+            ("a cancel", 2, 0.25, 5, self._cancel_any),
+            ("a deploy", 2, 0.15, 5, self._deploy),
         ):
             for _ in range(most):
                 if luck.strikes(what, share):
-                    scheduler.at(luck.between(what, 0, end), act)
-        for _ in range(2):
-            if luck.strikes("a cancel", 0.25):
-                scheduler.at(luck.between("a cancel", 5, end), self._cancel_any)
-        for _ in range(2):
-            if luck.strikes("a deploy", 0.15):
-                scheduler.at(luck.between("a deploy", 5, end), self._deploy)
+                    scheduler.at(luck.between(what, earliest, end), act)
 
     def _calls(self, key: str, end: float) -> None:
         luck = self._simulation.luck

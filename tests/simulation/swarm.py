@@ -18,9 +18,9 @@ LARGE_EVERY = 25
 KINDS: Mapping[str, tuple[float, float]] = {
     # what there is
     "a further chain": (0.25, 1.2),
-    "a further step": (0.6, 0.6),
+    "a further step": (0.5, 0.5),
     "a notebook": (0.2, 5.0),
-    "a refresh": (0.35, 2.0),
+    "a refresh": (0.4, 2.0),
     "a dataflow": (0.12, 12.0),
     "a schedule": (0.08, 4.0),
     "a follow": (0.12, 4.5),
@@ -30,11 +30,11 @@ KINDS: Mapping[str, tuple[float, float]] = {
     "a long pipeline": (0.2, 1.0),
     # what people do
     "a caller": (0.7, 1.0),
-    "a further caller": (0.3, 1.0),
+    "a further caller": (0.25, 1.0),
     "the same call again": (0.4, 1.0),
     "an event": (0.12, 2.0),
     "an event comes twice": (0.5, 1.5),
-    "others refresh": (0.1, 2.0),
+    "others refresh": (0.1, 3.0),
     "others run": (1.0, 0.7),
     "a cancel": (0.15, 2.0),
     "a deploy": (0.08, 4.0),
@@ -64,14 +64,18 @@ KINDS: Mapping[str, tuple[float, float]] = {
 # Where the first is, the second has something to do with it, and is there too with this chance.
 _TOGETHER = (
     ("a pause", "a schedule", 0.7),
-    ("a refresh", "others refresh", 0.5),
+    ("a refresh", "others refresh", 0.6),
     ("a refresh", "a further step", 1.0),
     ("a dataflow", "a further step", 1.0),
-    ("a limit", "a further caller", 0.6),
-    ("others refresh", "after lost", 0.6),
+    ("a limit", "a further caller", 0.5),
+    ("the newest matters", "a limit", 0.2),
+    ("the newest matters", "a further caller", 0.3),
+    ("others refresh", "after lost", 0.7),
+    ("others refresh", "after status", 0.4),
     ("a schedule", "a tick is missed", 0.4),
-    ("a backfill", "a message is lost", 0.5),
-    ("a follow", "crash", 0.5),
+    ("a schedule", "a deploy", 0.4),
+    ("a backfill", "a message is lost", 0.6),
+    ("a follow", "crash", 0.6),
 )
 _ORIGINS = ("a schedule", "a follow", "an event", "a backfill")  # of runs, besides callers
 
@@ -107,7 +111,7 @@ def swarm_of(seed: int) -> Swarm:
         )
     factors = _small(chance)
     # A schedule needs its time; all else comes to harm, or does not, in a minute or two.
-    lasts = [120.0, 180.0, 240.0] if factors["a schedule"] else [30.0, 45.0, 60.0, 60.0, 120.0, 200.0]
+    lasts = [120.0, 300.0, 420.0] if factors["a schedule"] else [30.0, 45.0, 60.0, 60.0, 120.0, 200.0]
     return Swarm(
         large=False,
         instances=3 if chance.random() < 0.1 else 2,

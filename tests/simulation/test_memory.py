@@ -37,7 +37,7 @@ def test_it_refuses_what_the_store_refuses() -> None:
         [Delete("p", "a"), Delete("p", "a")],
         [Delete("p", "a", "")],
     ):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"batch|key|etag"):
             table.write(refused)
     with pytest.raises(ValueError, match="limit is"):
         table.scan("p", limit=0)
