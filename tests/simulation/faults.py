@@ -44,7 +44,7 @@ class LuckyFaults(Faults):
         self._luck = luck
 
     def _strikes(self, fault: Fault, operation: str) -> bool:
-        return fault.fits(operation) and self._luck.strikes(named(fault), fault.chance)
+        return fault.operation == operation and self._luck.strikes(named(fault), fault.chance)
 
 
 def switch_on(azure: SimulatedAzure, luck: Luck, severity: float, factors: Mapping[str, float]) -> Faults:
@@ -54,32 +54,32 @@ def switch_on(azure: SimulatedAzure, luck: Luck, severity: float, factors: Mappi
         service.faults = faults
     share = min(0.12, 0.03 * severity)
     if severity:
-        for fault in all_faults(share):
-            factor = factors[sort_of(fault)]
-            if factor:
-                faults.on.append(replace(fault, chance=min(0.5, fault.chance * factor)))
+        for sort, fault in _SORTED:
+            if factors[sort]:
+                chance = min(0.5, share * fault.chance * factors[sort])
+                faults.on.append(replace(fault, chance=chance))
     return faults
 
 
-def all_faults(share: float) -> Iterator[Fault]:
-    """Every fault that there may be, where most of them are as likely as `share`."""
+def all_faults() -> Iterator[Fault]:
+    """Every fault that there may be. The chance is a share of what the seed's severity makes it."""
     for operation in STARTS:
-        yield from _at_starts(operation, share)
+        yield from _at_starts(operation)
     for operation in OTHERS:
-        yield from (Fault(operation, status=status, chance=share / 3) for status in (403, 429, 500, 503))
-        yield Fault(operation, when="after", lost=True, chance=share)
+        yield from (Fault(operation, status=status, chance=1 / 3) for status in (403, 429, 500, 503))
+        yield Fault(operation, when="after", lost=True)
     for operation in LISTS:
-        yield Fault(operation, no_status=True, chance=share)
+        yield Fault(operation, no_status=True)
 
 
-def _at_starts(operation: str, share: float) -> list[Fault]:
+def _at_starts(operation: str) -> list[Fault]:
     return [
-        Fault(operation, when="after", lost=True, chance=share),
-        *(Fault(operation, when="after", status=status, chance=share / 3) for status in (500, 502, 503, 504)),
-        *(Fault(operation, when="before", status=status, chance=share / 2) for status in (500, 503)),
-        Fault(operation, when="before", lost=True, chance=share),
-        Fault(operation, when="before", status=429, retry_after="20", chance=share),
-        Fault(operation, hide_seconds=HIDDEN_SECONDS, chance=min(0.5, 4 * share)),
+        Fault(operation, when="after", lost=True),
+        *(Fault(operation, when="after", status=status, chance=1 / 3) for status in (500, 502, 503, 504)),
+        *(Fault(operation, when="before", status=status, chance=1 / 2) for status in (500, 503)),
+        Fault(operation, when="before", lost=True),
+        Fault(operation, when="before", status=429, retry_after="20"),
+        Fault(operation, hide_seconds=HIDDEN_SECONDS, chance=4),
     ]
 
 
@@ -96,3 +96,6 @@ def sort_of(fault: Fault) -> str:
 
 def _effect_of(fault: Fault) -> str:
     return next(name for name in ("status", "lost", "hide_seconds", "no_status") if getattr(fault, name))
+
+
+_SORTED = tuple((sort_of(fault), fault) for fault in all_faults())

@@ -46,8 +46,10 @@ class Luck:
     def strikes(self, kind: str, chance: float) -> bool:
         """Whether it happens this time."""
         stream = self._streams.get(kind) or self._begun(kind)
+        if not stream.factor:
+            return False
         stream.drawn += 1
-        if not stream.factor or stream.chance.random() >= chance * stream.factor:
+        if stream.chance.random() >= chance * stream.factor:
             return False
         misfortune = Misfortune(kind, stream.drawn)
         if misfortune in self._spared:

@@ -12,34 +12,34 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-LARGE_EVERY = 25
+LARGE_EVERY = 30
 
 # By kind of luck: the share of small seeds that have it, and how much likelier it is there than in a large seed.
 KINDS: Mapping[str, tuple[float, float]] = {
     # what there is
-    "a further chain": (0.25, 1.2),
-    "a further step": (0.5, 0.5),
+    "a further chain": (0.2, 1.0),
+    "a further step": (0.4, 0.5),
     "a notebook": (0.2, 5.0),
-    "a refresh": (0.4, 2.0),
+    "a refresh": (0.33, 2.0),
     "a dataflow": (0.12, 12.0),
     "a schedule": (0.08, 4.0),
     "a follow": (0.12, 4.5),
     "nightly fails": (1.0, 1.0),
-    "a limit": (0.3, 1.6),
+    "a limit": (0.25, 1.6),
     "the newest matters": (0.5, 1.8),
-    "a long pipeline": (0.2, 1.0),
+    "a long pipeline": (0.15, 1.0),
     # what people do
     "a caller": (0.7, 1.0),
     "a further caller": (0.25, 1.0),
     "the same call again": (0.4, 1.0),
-    "an event": (0.12, 2.0),
+    "an event": (0.12, 1.3),
     "an event comes twice": (0.5, 1.5),
     "others refresh": (0.1, 3.0),
     "others run": (1.0, 0.7),
     "a cancel": (0.15, 2.0),
     "a deploy": (0.08, 4.0),
     "a pause": (0.08, 4.0),
-    "a backfill": (0.08, 4.0),
+    "a backfill": (0.08, 3.0),
     "a backfill is cancelled": (0.5, 1.5),
     "the topic stays away": (1.0, 1.0),
     # what goes wrong
@@ -111,7 +111,7 @@ def swarm_of(seed: int) -> Swarm:
         )
     factors = _small(chance)
     # A schedule needs its time; all else comes to harm, or does not, in a minute or two.
-    lasts = [120.0, 300.0, 420.0] if factors["a schedule"] else [30.0, 45.0, 60.0, 60.0, 120.0, 200.0]
+    lasts = [120.0, 300.0, 420.0] if factors["a schedule"] else [20.0, 30.0, 45.0, 60.0, 60.0, 120.0]
     return Swarm(
         large=False,
         instances=3 if chance.random() < 0.1 else 2,
@@ -130,4 +130,6 @@ def _small(chance: random.Random) -> Mapping[str, float]:
             there.add(other)
     if there.isdisjoint(_ORIGINS):
         there.add("a caller")
+    elif "a limit" not in there and chance.random() < 0.6:
+        there -= {"a caller", "a further caller"}
     return {kind: times if kind in there else 0.0 for kind, (_, times) in KINDS.items()}
