@@ -109,11 +109,11 @@ class People:
 
     def _others_refresh(self) -> None:
         """Somebody else refreshes a model, when it is not busy."""
-        simulation = self._simulation
+        simulation, luck = self._simulation, self._simulation.luck
         models = simulation.azure.power_bi.workspaces["w"]
-        model = models[sorted(models)[simulation.luck.one_of("others refresh", len(models))]]
+        model = models[sorted(models)[luck.one_of("others refresh", len(models))]]
         if all(refresh.status(simulation.scheduler.now()) != "Unknown" for refresh in model.refreshes):
-            kind = ("Scheduled", "ViaApi", "ViaEnhancedApi")[simulation.luck.one_of("others refresh", 3)]
+            kind = ("Scheduled", "ViaApi", "ViaEnhancedApi", "ViaEnhancedApi")[luck.one_of("others refresh", 4)]
             body = {"type": "full"} if kind == "ViaEnhancedApi" else None
             refresh = simulation.azure.power_bi.begin(model, kind, body)
             simulation.witness.others.add(refresh.id)
