@@ -68,7 +68,8 @@ def _write(called: _Called, chance: random.Random) -> Any:
 def _any_write(called: _Called, key: str, chance: random.Random) -> Write:
     etag = called.etags[key][-1 if chance.random() < 0.7 else 0]
     row = Row("p", key, str(chance.random()), etag)
-    return chance.choice([Insert(row), Upsert(row), Replace(row), Delete("p", key), Delete("p", key, etag)])
+    writes: list[Write] = [Insert(row), Upsert(row), Replace(row), Delete("p", key), Delete("p", key, etag)]
+    return chance.choice(writes)
 
 
 def _scan(called: _Called, chance: random.Random) -> Any:
