@@ -49,7 +49,7 @@ class Fault:
     chance: float = 1.0
 
     def fits(self, operation: str) -> bool:
-        return fnmatchcase(operation, self.operation)
+        return operation == self.operation or ("*" in self.operation and fnmatchcase(operation, self.operation))
 
     def response(self) -> Response | None:
         """The answer in place of the service's own. Raises LostError when there is none at all."""

@@ -179,6 +179,7 @@ def _asked(node: nodes.Node) -> tuple[str, str] | None:
     return (node.node.name, key) if isinstance(key, str) else None
 
 
+@lru_cache(maxsize=512)
 def _expression(text: str) -> str | None:
     """What stands between the braces of a text that is nothing but one expression."""
     from jinja2 import nodes

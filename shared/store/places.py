@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from shared.ports import Place, WatchedJob
 from shared.storage.base import Delete, Insert, Replace, Row, Table, Upsert
@@ -56,8 +57,13 @@ def place_key(place: Place) -> str:
     """
     there = place.connection
     named = (there.subscription, there.resource_group, there.factory, there.workspace)
-    target = json.dumps([there.type, *((name or "").lower() for name in named), place.scope])
-    return f"{there.type}.{hashlib.sha256(target.encode()).hexdigest()[:16]}"
+    return _key_of_target(there.type, *((name or "").lower() for name in named), place.scope)
+
+
+@lru_cache(maxsize=1_024)
+def _key_of_target(kind: str, *target: str | None) -> str:
+    digest = hashlib.sha256(json.dumps([kind, *target]).encode()).hexdigest()
+    return f"{kind}.{digest[:16]}"
 
 
 class PlaceStore:

@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 
-from tests.simulation.many import play
+from tests.simulation.many import play, workers
 from tests.simulation.shrink import story
 
 REPORTED = 10_000  # where nobody watches, a line for each so many seeds
@@ -27,10 +27,11 @@ def main(count: int, first: int) -> int:
             print(f"\r{so_far} ", end="", file=sys.stderr)
         elif played % REPORTED == 0:
             print(so_far, flush=True)
-    seconds = time.perf_counter() - began
+    seconds, cores = time.perf_counter() - began, workers(count)
     if failed:
         print(story(failed[0][0]))
-    print(f"{played:,} seeds, {len(failed)} failed, in {seconds:.0f} s: {played / seconds:.0f} a second")
+    rate = f"{played / seconds:.0f} a second, {played / seconds / cores:.0f} on each of {cores} cores"
+    print(f"{played:,} seeds, {len(failed)} failed, in {seconds:.0f} s: {rate}")
     return 1 if failed else 0
 
 

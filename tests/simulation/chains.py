@@ -61,7 +61,7 @@ class Maker:
         count = 1 + sum(self._luck.strikes("a further step", 0.4) for _ in range(MOST_STEPS - 1))
         steps = tuple(self._step(name, number) for number in range(count))
         self._starts[name] = [step for step in steps if step.pipeline]
-        max_running = self._chance.choice([None, None, 1, 2])
+        max_running = 1 + self._luck.one_of("a limit", 2) if self._luck.strikes("a limit", 0.5) else None
         return Chain(
             name=name,
             steps=steps,
@@ -117,12 +117,11 @@ class Maker:
     def _step(self, chain: str, number: int) -> StepDefinition:
         chance = self._chance
         after = tuple(f"s{before}" for before in range(number) if chance.random() < 0.6)
-        kind = chance.random()
-        if number and kind < 0.04:
+        if number and self._luck.strikes("a dataflow", 0.04):
             return self._dataflow(f"s{number}", after)
-        if number and kind < 0.4:
+        if number and self._luck.strikes("a refresh", 0.38):
             return self._refresh(f"s{number}", after)
-        if kind > 0.9:
+        if self._luck.strikes("a notebook", 0.13):
             return self._notebook(f"s{number}", after)
         return self._pipeline(chain, f"s{number}", after)
 
@@ -174,7 +173,7 @@ class Maker:
         telling = chance.random() < 0.7
         factory.pipelines[pipeline] = Pipeline(
             pipeline,
-            seconds=chance.expovariate(1 / 6) if chance.random() < 0.92 else chance.expovariate(1 / 200),
+            seconds=chance.expovariate(1 / 200 if self._luck.strikes("a long pipeline", 0.08) else 1 / 4),
             parameters={"who": None, "step": None} if telling else {},
             returns={"n": name},
             fails="no disk" if chance.random() < 0.1 else None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from local.simulated_azure.faults import Fault, Faults
 from local.simulated_azure.world import SimulatedAzure
@@ -42,39 +44,58 @@ class LuckyFaults(Faults):
         self._luck = luck
 
     def _strikes(self, fault: Fault, operation: str) -> bool:
-        return fault.fits(operation) and self._luck.strikes(_named(fault), fault.chance)
+        return fault.operation == operation and self._luck.strikes(named(fault), fault.chance)
 
 
-def switch_on(azure: SimulatedAzure, luck: Luck, severity: float) -> Faults:
-    """The faults, in place of those of the services."""
+def switch_on(azure: SimulatedAzure, luck: Luck, severity: float, factors: Mapping[str, float]) -> Faults:
+    """The faults, in place of those of the services. `factors`: how much likelier than usual each sort is."""
     faults = LuckyFaults(luck)
     for service in (azure, azure.data_factory, azure.synapse, azure.power_bi, azure.fabric):
         service.faults = faults
     share = min(0.12, 0.03 * severity)
     if severity:
-        for operation in STARTS:
-            faults.on += _at_starts(operation, share)
-        for operation in OTHERS:
-            faults.on += [Fault(operation, status=status, chance=share / 3) for status in (403, 429, 500, 503)]
-            faults.on.append(Fault(operation, when="after", lost=True, chance=share))
-        for operation in LISTS:
-            faults.on.append(Fault(operation, no_status=True, chance=share))
+        for sort, fault in _SORTED:
+            if factors[sort]:
+                chance = min(0.5, share * fault.chance * factors[sort])
+                faults.on.append(replace(fault, chance=chance))
     return faults
 
 
-def _at_starts(operation: str, share: float) -> list[Fault]:
+def all_faults() -> Iterator[Fault]:
+    """Every fault that there may be. The chance is a share of what the seed's severity makes it."""
+    for operation in STARTS:
+        yield from _at_starts(operation)
+    for operation in OTHERS:
+        yield from (Fault(operation, status=status, chance=1 / 3) for status in (403, 429, 500, 503))
+        yield Fault(operation, when="after", lost=True)
+    for operation in LISTS:
+        yield Fault(operation, no_status=True)
+
+
+def _at_starts(operation: str) -> list[Fault]:
     return [
-        Fault(operation, when="after", lost=True, chance=share),
-        *(Fault(operation, when="after", status=status, chance=share / 3) for status in (500, 502, 503, 504)),
-        *(Fault(operation, when="before", status=status, chance=share / 2) for status in (500, 503)),
-        Fault(operation, when="before", lost=True, chance=share),
-        Fault(operation, when="before", status=429, retry_after="20", chance=share),
-        Fault(operation, hide_seconds=HIDDEN_SECONDS, chance=min(0.5, 4 * share)),
+        Fault(operation, when="after", lost=True),
+        *(Fault(operation, when="after", status=status, chance=1 / 3) for status in (500, 502, 503, 504)),
+        *(Fault(operation, when="before", status=status, chance=1 / 2) for status in (500, 503)),
+        Fault(operation, when="before", lost=True),
+        Fault(operation, when="before", status=429, retry_after="20"),
+        Fault(operation, hide_seconds=HIDDEN_SECONDS, chance=4),
     ]
 
 
-def _named(fault: Fault) -> str:
-    what = fault.status or next(
-        name for name in ("lost", "hide_seconds", "no_status", "same_id") if getattr(fault, name)
-    )
-    return f"{fault.operation} {fault.when} {what}"
+def named(fault: Fault) -> str:
+    """The kind of luck that it is."""
+    return f"{fault.operation} {fault.when} {fault.status or _effect_of(fault)}"
+
+
+def sort_of(fault: Fault) -> str:
+    """What it does, whatever the operation."""
+    effect = _effect_of(fault)
+    return effect if effect in ("hide_seconds", "no_status") else f"{fault.when} {effect}"
+
+
+def _effect_of(fault: Fault) -> str:
+    return next(name for name in ("status", "lost", "hide_seconds", "no_status") if getattr(fault, name))
+
+
+_SORTED = tuple((sort_of(fault), fault) for fault in all_faults())

@@ -28,17 +28,23 @@ def play(first: int, count: int) -> Iterator[Block]:
     """Block by block, as they are done."""
     starts = range(first, first + count, BLOCK)
     blocks = [(start, min(BLOCK, first + count - start)) for start in starts]
-    workers = min(os.cpu_count() or 1, len(blocks))
-    if workers == 1:
+    processes = workers(count)
+    if processes == 1:
         yield from map(_block, blocks)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
         yield from pool.imap_unordered(_block, blocks)
+
+
+def workers(count: int) -> int:
+    """How many processes play so many seeds."""
+    return max(1, min(os.cpu_count() or 1, -(-count // BLOCK)))
 
 
 def _block(block: tuple[int, int]) -> Block:
     logging.disable(logging.CRITICAL)
     gc.disable()  # each seed is thrown away as a whole
+    gc.freeze()  # and what the modules hold stays
     first, count = block
     done = Block()
     for seed in range(first, first + count):
@@ -55,6 +61,4 @@ def played(seed: int) -> list[str]:
     """The violations of one seed."""
     simulation = Simulation(seed)
     simulation.run()
-    found = violations(simulation)
-    simulation.storage.close()
-    return found
+    return violations(simulation)

@@ -46,23 +46,20 @@ class People:
         """Nobody comes after the faults have stopped."""
         luck, scheduler = self._simulation.luck, self._simulation.scheduler
         end = self._simulation.bad_until
-        self._calls("key 0", end)
+        if luck.strikes("a caller", 1.0):
+            self._calls("key 0", end)
         for number in range(1, 5):
             if luck.strikes("a further caller", 0.35):
                 self._calls(f"key {number}", end)
-        for what, most, share, act in (
-            ("others refresh", 4, 0.25, self._others_refresh),
-            ("others run", 6, 0.5, self._others_run),
+        for what, most, share, earliest, act in (
+            ("others refresh", 4, 0.25, 0, self._others_refresh),
+            ("others run", 6, 0.5, 0, self._others_run),
+            ("a cancel", 2, 0.25, 5, self._cancel_any),
+            ("a deploy", 2, 0.15, 5, self._deploy),
         ):
             for _ in range(most):
                 if luck.strikes(what, share):
-                    scheduler.at(luck.between(what, 0, end), act)
-        for _ in range(2):
-            if luck.strikes("a cancel", 0.25):
-                scheduler.at(luck.between("a cancel", 5, end), self._cancel_any)
-        for _ in range(2):
-            if luck.strikes("a deploy", 0.15):
-                scheduler.at(luck.between("a deploy", 5, end), self._deploy)
+                    scheduler.at(luck.between(what, earliest, end), act)
 
     def _calls(self, key: str, end: float) -> None:
         luck = self._simulation.luck
@@ -112,11 +109,11 @@ class People:
 
     def _others_refresh(self) -> None:
         """Somebody else refreshes a model, when it is not busy."""
-        simulation = self._simulation
+        simulation, luck = self._simulation, self._simulation.luck
         models = simulation.azure.power_bi.workspaces["w"]
-        model = models[sorted(models)[simulation.luck.one_of("others refresh", len(models))]]
+        model = models[sorted(models)[luck.one_of("others refresh", len(models))]]
         if all(refresh.status(simulation.scheduler.now()) != "Unknown" for refresh in model.refreshes):
-            kind = ("Scheduled", "ViaApi", "ViaEnhancedApi")[simulation.luck.one_of("others refresh", 3)]
+            kind = ("Scheduled", "ViaApi", "ViaEnhancedApi", "ViaEnhancedApi")[luck.one_of("others refresh", 4)]
             body = {"type": "full"} if kind == "ViaEnhancedApi" else None
             refresh = simulation.azure.power_bi.begin(model, kind, body)
             simulation.witness.others.add(refresh.id)

@@ -22,6 +22,7 @@ from shared.relay.world import Alerts, World
 from shared.services.reach import Reach
 from shared.services.registry import Registry
 from shared.settings import Settings
+from shared.storage.base import Table
 from shared.storage.sqlite import SqliteStorage
 from shared.store.alerts import AlertMarks
 from shared.store.follows import FollowStore
@@ -39,18 +40,20 @@ from tests.simulation.faults import switch_on
 from tests.simulation.followed import FollowBook
 from tests.simulation.holds import Holds
 from tests.simulation.luck import Luck, Misfortune
+from tests.simulation.memory import MemoryTable
 from tests.simulation.people import People
 from tests.simulation.scheduler import CrashError, Scheduler, Weather
 from tests.simulation.schedules import Calendar
 from tests.simulation.storage import FaultyTable, SimulatedQueue
+from tests.simulation.swarm import swarm_of
 from tests.simulation.wire import Wire
 from tests.simulation.witness import Witness
 
-INSTANCES = 3
-SEEDS_TO_A_TOPIC = 3  # of so many seeds one has a topic
 LAST_SECOND = 4 * 86_400.0
 MOST_EFFECTS = 50_000  # a hundred times what a seed takes
 PEACE_SECONDS = 130.0  # in which schedules still fire
+IDLE_WATCH_SECONDS = 150.0  # in which idle watches are dropped
+LATEST_MESSAGE_SECONDS = 700.0  # for so long one that nobody needs any more may be on its way
 SETTINGS = Settings.from_mapping({"AzureWebJobsStorage": "sqlite::memory:"})
 
 
@@ -72,7 +75,10 @@ class SimulatedIdentities(Identities):
 
 
 class Simulation:
-    """`run` plays the seed to its end, or to the first step that breaks a rule."""
+    """`run` plays the seed to its end, or to the first step that breaks a rule.
+
+    `real`: with the clients and the store of the product, which is slower and gives the same history.
+    """
 
     def __init__(
         self,
@@ -80,35 +86,38 @@ class Simulation:
         *,
         spared: AbstractSet[Misfortune] = frozenset(),
         telling: bool = False,
-        real_clients: bool = False,
+        real: bool = False,
     ) -> None:
         self.seed = seed
         chance = random.Random(seed)
-        self.luck = Luck(seed, spared)
+        self.swarm = swarm_of(seed)
+        self.luck = Luck(seed, spared, self.swarm.factors)
         self.scheduler = Scheduler(self.luck, [] if telling else None)
         self.azure = SimulatedAzure(clock=self.scheduler.now, random=random.Random(seed + 1))
-        self.storage = SqliteStorage(None, clock=self.scheduler.now)
-        self.table = self.storage.table("baton")
+        self.storage = SqliteStorage(None, clock=self.scheduler.now) if real else None
+        self.table: Table = self.storage.table("baton") if self.storage else MemoryTable()
         self.witness = Witness(self.azure, self.scheduler.note)
         self.maker = Maker(chance, self.luck, self.azure)
         chains = self.maker.chains()
-        self.declared: list[list[Chain]] = [chains] * INSTANCES
+        self.declared: list[list[Chain]] = [chains] * self.swarm.instances
         self.calendar = Calendar(ScheduleStore(self.table), chains)
         self.followed = FollowBook(FollowStore(self.table), self.azure, chains)
-        self.bad_until = chance.choice([60.0, 120.0, 200.0, 300.0, 900.0])
-        self.severity = chance.choice([0.0, 0.5, 1.0, 1.0, 2.0, 4.0])
-        self.subscriber = Subscriber(self.azure) if seed % SEEDS_TO_A_TOPIC == 0 else None
+        self.bad_until = self.swarm.bad_seconds
+        self.severity = self.swarm.severity
+        self.subscriber = Subscriber(self.azure) if self.swarm.topic else None
         self.poison: list[str] = []
         self.errors: list[BaseException] = []
         self._bits = random.Random(seed + 2)
         self._wire = Wire(self.azure, self.scheduler, self.witness, self.bad)
         handle = self._wire.handle
-        session = real_session(handle) if real_clients else cast("Any", StraightSession(handle))
-        self._services = None if real_clients else STRAIGHT
-        self.worlds = [self._world(number, session) for number in range(INSTANCES)]
+        session = real_session(handle) if real else cast("Any", StraightSession(handle))
+        self._services = None if real else STRAIGHT
+        self.worlds = [self._world(number, session) for number in range(self.swarm.instances)]
         self.people = People(self, chance)
         self.events = Events(self)
         self.holds = Holds(self)
+        self._ends = False  # nothing new begins any more
+        self._is_quiet = False
 
     @property
     def violations(self) -> list[str]:
@@ -122,18 +131,22 @@ class Simulation:
         self.holds.plan()
         harm = self.severity
         self.scheduler.weather = Weather(crash=0.003 * harm, freeze=0.0015 * harm, switch=0.3 if harm else 0.0)
-        self.azure.faults = switch_on(self.azure, self.luck, harm)
+        self.azure.faults = switch_on(self.azure, self.luck, harm, self.swarm.factors)
         self.scheduler.run_until(self.bad_until, self._is_broken)
         self.scheduler.weather = Weather(switch=0.05)
         self.azure.faults.on.clear()
         if self.subscriber is not None:
             outage(self.azure, self.scheduler, self.luck)
         self.scheduler.note("the faults stop")
-        self.scheduler.run_until(self.bad_until + PEACE_SECONDS, self._is_broken)
+        if self._keeps_schedules():
+            self.scheduler.run_until(self.bad_until + PEACE_SECONDS, self._is_broken)
         quiet = [replace(chain, schedule=None) for chain in self.calendar.agreed or []]
         self.calendar.deploying([], self.scheduler.now())
-        self.declared = [quiet] * INSTANCES  # no schedule brings new runs any more
+        self.declared = [quiet] * self.swarm.instances  # no schedule brings new runs any more
+        self._ends = True
         self.scheduler.run_until(LAST_SECOND, self._is_over)
+        late = IDLE_WATCH_SECONDS if self.swarm.stays else LATEST_MESSAGE_SECONDS
+        self.scheduler.run_until(min(LAST_SECOND, self.scheduler.seconds + late), self._is_broken)
 
     def bad(self, share: float) -> float:
         """A chance of bad luck: nothing once the faults have stopped."""
@@ -146,7 +159,7 @@ class Simulation:
         ended: Callable[[BaseException | None], None] | None = None,
     ) -> None:
         """Has one of the instances do it."""
-        number = self.luck.one_of("which instance", INSTANCES)
+        number = self.luck.one_of("which instance", self.swarm.instances)
         self.scheduler.spawn(name, number, lambda: work(self.worlds[number], number), ended or self.heard)
 
     def heard(self, error: BaseException | None) -> None:
@@ -155,15 +168,17 @@ class Simulation:
             self.scheduler.note(f"a call ended with {error!r}")
             self.errors.append(error)
 
+    def _keeps_schedules(self) -> bool:
+        """Whether a schedule may still be there; while a deploy is under way nobody can say."""
+        return self.calendar.agreed is None or any(chain.schedule for chain in self.calendar.agreed)
+
     def _is_broken(self) -> bool:
         if self.scheduler.effects > MOST_EFFECTS:
             self.witness.wrong(f"{MOST_EFFECTS:,} effects, and no end")
         return bool(self.witness.violations)
 
     def _is_over(self) -> bool:
-        return self._is_broken() or (self._quiet_at is not None and self.scheduler.seconds >= self._quiet_at)
-
-    _quiet_at: float | None = None
+        return self._is_broken() or self._is_quiet
 
     def _world(self, number: int, session: Any) -> World:
         skew = timedelta(seconds=self.luck.between("clock skew", -1.5, 1.5) if number else 0)
@@ -191,20 +206,20 @@ class Simulation:
 
     def _minute(self) -> None:
         """The timer: on time, missed, or twice."""
-        if self._quiet_at is None and self._is_quiet():
-            self._quiet_at = self.scheduler.seconds + 150  # idle watches are dropped meanwhile
+        self._is_quiet = self._is_quiet or (self._ends and self._nobody_waits())
+        if self._is_quiet and not self.swarm.stays:
+            return  # but what is still on its way arrives
         if not self.luck.strikes("a tick is missed", self.bad(0.1)):
             self._tick()
             if self.luck.strikes("a tick is doubled", self.bad(0.1)):
                 self._tick()
         self.scheduler.after(60, self._minute)
 
-    def _is_quiet(self) -> bool:
+    def _nobody_waits(self) -> bool:
         """Whether nobody waits for anything any more. What is never done is waited for to the end."""
         places = PlaceStore(self.table)
         return (
-            self.scheduler.seconds > self.bad_until + PEACE_SECONDS
-            and self.scheduler.is_idle()
+            self.scheduler.is_idle()
             and not self.people.waiting
             and not self.events.waiting
             and self.holds.is_quiet()

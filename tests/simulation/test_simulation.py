@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
-from local.simulated_azure.world import SimulatedAzure
 from tests.simulation.invariants import violations
 from tests.simulation.many import played
 from tests.simulation.plants import PLANTS, retry_a_start
@@ -19,16 +15,6 @@ BLOCK = 100
 MOST_SEEDS_TO_FIND = 2_000
 COMPARED = 30
 MOST_NEEDED = 10  # a lost answer, and what makes the chain that meets it
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Warnings are what a simulation is made of; other tests hold its requests against the services' documents."""
-    logging.disable(logging.CRITICAL)
-    observer, SimulatedAzure.observer = SimulatedAzure.observer, None
-    yield
-    SimulatedAzure.observer = observer
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("first", range(1, SEEDS, BLOCK))
@@ -48,9 +34,9 @@ def test_a_planted_bug_is_found(plant: Plant) -> None:
     pytest.fail(f"{MOST_SEEDS_TO_FIND} seeds did not find it: {plant.__doc__}")
 
 
-def test_a_seed_plays_the_same_with_the_real_clients() -> None:
+def test_a_seed_plays_the_same_with_the_real_clients_and_the_real_store() -> None:
     for seed in range(1, COMPARED + 1):
-        straight, real = Simulation(seed, telling=True), Simulation(seed, telling=True, real_clients=True)
+        straight, real = Simulation(seed, telling=True), Simulation(seed, telling=True, real=True)
         straight.run()
         real.run()
         assert straight.scheduler.told == real.scheduler.told

@@ -9,6 +9,7 @@ change hands when two start calls of the same minute are lost: then each attempt
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from shared.core.backfill import Backfill
 from shared.core.definition import Chain
 from shared.core.lifecycle import RUN_TABLE, STEP_TABLE
 from shared.core.run import FINAL_STEP, Run, RunStatus, StepStatus, Transition
-from shared.storage.base import Insert, Upsert, Write
+from shared.storage.base import Delete, Insert, Upsert, Write
 from shared.store.codec import decode, key_of
 from tests.simulation.books import TheirJob, all_jobs, began_at, looks_alike
 
@@ -64,6 +65,7 @@ class Witness:
     claims: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     at_once: dict[str, int] = field(default_factory=dict)  # how many runs each backfill may have
     others: set[str] = field(default_factory=set)  # jobs that somebody else has started
+    replaced: set[str] = field(default_factory=set)  # runs that waited until a later one took their place
     _started: defaultdict[tuple[str, str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def wrong(self, text: str) -> None:
@@ -73,6 +75,9 @@ class Witness:
     def saved(self, writes: Sequence[Write]) -> None:
         """A batch that has been written: its new runs and transitions are looked at."""
         for write in writes:
+            if not isinstance(write, Delete) and write.row.key == "slots":
+                slots = json.loads(write.row.data)
+                self.replaced |= slots.get("superseded", {}).keys() - set(slots["holders"])
             if not isinstance(write, Insert | Upsert):
                 continue
             kind, _, rest = write.row.key.partition(".")
@@ -180,6 +185,8 @@ class Witness:
         match change.event:
             case "intend":
                 self._may_start(name, run, change)
+                if run_id in self.replaced:
+                    self.wrong(f"{name} is started, though a later run has taken the place of {run_id}")
             case "start":
                 self._job_taken(run_id, run, change)
             case "succeed":
