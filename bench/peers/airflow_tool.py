@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from bench.peers.stage import (
@@ -153,42 +152,38 @@ def power_bi(stage: Stage, number: int) -> Any:
 
 def prepare(stage: Stage) -> None:
     """Settings and connections, as environment variables; nothing else is changed from the defaults."""
-    home = Path(tempfile.mkdtemp(prefix="airflow-"))
-    os.environ["AIRFLOW_HOME"] = str(home)
-    login = {"login": CLIENT_ID, "password": CLIENT_SECRET}
-    connections = {
-        "AZURE_DATA_FACTORY_DEFAULT": {
-            "conn_type": "azure_data_factory",
-            **login,
-            "extra": {"tenantId": TENANT, "subscriptionId": SUBSCRIPTION},
-        },
-        "POWERBI_DEFAULT": {"conn_type": "powerbi", **login, "extra": {"tenant_id": TENANT}},
-    }
-    for name, told in connections.items():
-        os.environ[f"AIRFLOW_CONN_{name}"] = json.dumps(told)
-    wanted = ["powerbi"] if stage.case.kind != "adf" else ["powerbi", "data_factory"]
-    for module in wanted:
+    if "AIRFLOW_CONN_POWERBI_DEFAULT" not in os.environ:
+        os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")
+        for name, told in _CONNECTIONS.items():
+            os.environ[f"AIRFLOW_CONN_{name}"] = json.dumps(told)
+    for module in ("powerbi", "data_factory") if stage.case.kind == "adf" else ("powerbi",):
         import_module(f"{_PROVIDER}.{module}")
 
 
 def prepare_fabric(stage: Stage) -> None:
-    """The plugin writes its refresh token back to Airflow's database, so it has one."""
+    """The plugin writes its refresh token back to Airflow's database, so it has one, with one connection in it."""
     prepare(stage)
     import_module("apache_airflow_microsoft_fabric_plugin.operators.fabric")
-    models = import_module("airflow.models")
+    connections = import_module("airflow.models").Connection
     settings = import_module("airflow.settings")
-    models.Connection.__table__.create(settings.engine, checkfirst=True)
+    connections.__table__.create(settings.engine, checkfirst=True)
     session = settings.Session()
-    session.add(
-        models.Connection(
-            conn_id="fabric_default",
-            conn_type="fabric",
-            login=CLIENT_ID,
-            password=stage.refresh_token,
-            extra=json.dumps({"tenantId": TENANT, "clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET}),
-        )
-    )
+    session.query(connections).delete()
+    extra = json.dumps({"tenantId": TENANT, "clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET})
+    told = {"conn_type": "fabric", "login": CLIENT_ID, "password": stage.refresh_token, "extra": extra}
+    session.add(connections(conn_id="fabric_default", **told))
     session.commit()
+
+
+_LOGIN = {"login": CLIENT_ID, "password": CLIENT_SECRET}
+_CONNECTIONS = {
+    "AZURE_DATA_FACTORY_DEFAULT": {
+        "conn_type": "azure_data_factory",
+        **_LOGIN,
+        "extra": {"tenantId": TENANT, "subscriptionId": SUBSCRIPTION},
+    },
+    "POWERBI_DEFAULT": {"conn_type": "powerbi", **_LOGIN, "extra": {"tenant_id": TENANT}},
+}
 
 
 def adf_tool(stage: Stage, *, deferrable: bool | None = None, retries: int = 0) -> AirflowTool:

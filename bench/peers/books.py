@@ -22,11 +22,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
-    """How many jobs were started beyond the one wanted, or cancelled; how many runs were called failed though their
-    job succeeded; and in how many a pipeline succeeded, and no refresh ever followed.
+    """`twice`, `cancelled`: jobs that were started beyond the one wanted, or cancelled. `called_failed`: runs whose
+    tool says so though their job succeeded. `forgotten`: runs whose pipeline succeeded, and no refresh ever
+    followed (of a refresh alone: nobody knows how it ended). `unharmed`: runs with none of this that succeeded.
     """
 
     runs: int
+    unharmed: int
     twice: int
     cancelled: int
     called_failed: int
@@ -66,20 +68,24 @@ def delays(stage: Stage) -> list[float]:
 def verdicts(stage: Stage) -> Verdicts:
     """To be asked when all jobs have had the time to end."""
     jobs = first_jobs(stage)
-    twice = cancelled = called_failed = forgotten = 0
+    unharmed = twice = cancelled = called_failed = forgotten = 0
     for number in range(stage.case.runs):
         mine = jobs[number]
         then = [] if stage.case.kind == "refresh" else refreshes(stage, number)
         good = [job for job in mine if job.good]
-        twice += max(0, len(mine) - 1) + max(0, len(then) - 1)
-        cancelled += sum(job.stopped for job in (*mine, *then))
-        called_failed += bool(good) and stage.outcomes.get(number) == "failed"
+        more = max(0, len(mine) - 1) + max(0, len(then) - 1)
+        stopped = sum(job.stopped for job in (*mine, *then))
+        outcome = stage.outcomes.get(number)
         if stage.case.kind == "refresh":
-            forgotten += bool(good) and stage.outcomes.get(number) == "died"
+            lost = bool(good) and outcome == "died"
         else:
-            forgotten += bool(good) and not any(each.began_at >= good[0].ended_at for each in then)
+            lost = bool(good) and not any(each.began_at >= good[0].ended_at for each in then)
+        twice, cancelled, forgotten = twice + more, cancelled + stopped, forgotten + lost
+        called_failed += bool(good) and outcome == "failed"
+        unharmed += outcome == "succeeded" and not (more or stopped or lost)
     return Verdicts(
         runs=stage.case.runs,
+        unharmed=unharmed,
         twice=twice,
         cancelled=cancelled,
         called_failed=called_failed,

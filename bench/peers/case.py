@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median, quantiles
 from typing import Any
 
 from bench.peers.books import Verdicts, delays, verdicts
@@ -29,15 +30,16 @@ SETTLE_SECONDS = 86_400.0  # after the last run has ended for its tool: what was
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """`calls`: by operation. `delays`: from a pipeline's end to its refresh's start, in seconds. `start_mb`: with
-    everything imported, before the first run. `storage`: Baton's own storage operations.
+    """`calls`: by operation. `delay_…`: from a pipeline's end to its refresh's start; None of a refresh alone.
+    `start_mb`: with everything imported, before the first run. `storage`: Baton's own storage operations.
     """
 
     tool: str
     runs: int
     minutes: int
     calls: dict[str, int]
-    delays: list[float]
+    delay_median: float | None
+    delay_95: float | None
     cpu_seconds: float
     start_mb: float
     peak_mb: float
@@ -61,12 +63,14 @@ def measure(case: Case) -> Measured:
     cpu_seconds -= getattr(tool, "checking_seconds", 0.0)
     wall_seconds = time.perf_counter() - wall
     outcomes = list(stage.outcomes.values())
+    waited = [] if case.kind == "refresh" else delays(stage)
     return Measured(
         tool=case.tool,
         runs=case.runs,
         minutes=case.minutes,
         calls=dict(stage.azure.calls),
-        delays=[] if case.kind == "refresh" else delays(stage),
+        delay_median=median(waited) if waited else None,
+        delay_95=quantiles(waited, n=20, method="inclusive")[18] if len(waited) > 1 else None,
         cpu_seconds=cpu_seconds,
         start_mb=start_mb,
         peak_mb=_peak_mb(),

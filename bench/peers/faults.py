@@ -49,6 +49,9 @@ MISFORTUNES = (
         what="a start is accepted, the answer is 503",
         fault=Fault("*", status=503),
     ),
+    Misfortune(
+        name="restart", moment="look", what="the process dies while it waits, and a new one is there", nth=3
+    ),
     _look("look-429", "a look is answered 429, Retry-After 30", Fault("*", status=429, retry_after="30")),
     _look("look-500", "one look is answered 500", Fault("*", status=500)),
     _look("look-403", "one look is answered 403", Fault("*", status=403)),
