@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PYTHON313 := $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python "$(PYTHON)"; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help setup demo run check test lint types format schema worker-env azurite simulate bench-hosts bench-burst bench-scale bench-two-hosts clean
+.PHONY: help setup demo run check test lint types format schema worker-env azurite simulate bench-hosts bench-burst bench bench-scale bench-two-hosts clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,20 @@ bench-hosts: $(BIN)/.dev azurite ## 300 chains on hosts that are killed and froz
 bench-burst: $(BIN)/.dev azurite ## thousands of starts at once: each accepted whole, or refused whole
 	$(BIN)/python -m bench.burst
 
+BENCH_PYTHON := $(shell for p in python3.12 python3.11 "$$HOME"/.pyenv/versions/3.1[12]*/bin/python "$(PYTHON)"; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && { command -v "$$p"; break; }; done)
+
+.venv-bench/.done: bench/peers/requirements.txt
+.venv-bench-fabric/.done: bench/peers/requirements-fabric.txt
+.venv-bench/.done .venv-bench-fabric/.done:
+	@test -n "$(BENCH_PYTHON)" || { echo "The peers need Python 3.11 or 3.12: BENCH_PYTHON=..."; exit 1; }
+	test -x $(@D)/bin/python || "$(BENCH_PYTHON)" -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+bench: .venv-bench/.done .venv-bench-fabric/.done ## Baton beside Airflow, Dagster and a script; QUICK=1 plays small cases, RESUME=1 goes on
+	.venv-bench/bin/python -m bench.peers $(if $(QUICK),--quick) $(if $(RESUME),--resume)
+
 bench-scale: $(BIN)/.dev ## what a run costs when 10 to 10,000 are under way (about 15 minutes)
 	$(BIN)/python -m bench.scale
 
@@ -76,4 +90,4 @@ bench-two-hosts: $(BIN)/.dev azurite ## whether two hosts do more than one
 	$(BIN)/python -m bench.two_hosts
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv313 .tools .baton .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv313 .venv-bench .venv-bench-fabric .bench .tools .baton .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,8 @@
 """Measures every tool in every case, each case in a process of its own, and writes docs/benchmarks.md.
 
 `python -m bench.peers` needs the environments that `make bench` makes. `--quick` plays small cases only, and
-writes no page. `--page` writes the page anew from what was measured last.
+writes no page. `--page` writes the page anew from what was measured last. What each process told is kept in
+KEPT, and `--resume` does not measure it again: for a run that was interrupted.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from bench.peers.tools import TOOLS, Environment, of_kind
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RAW = ROOT / "docs" / "benchmarks" / "peers.json"
+KEPT = ROOT / ".bench"
 SIZES, QUICK_SIZES = (1, 10, 100, 1_000), (1, 10)
 MINUTES: Mapping[Kind, Sequence[int]] = {"adf": (10, 60), "fabric": (10, 60), "refresh": (4, 10)}
 FAULT_MINUTES: Mapping[Kind, int] = {"adf": 10, "fabric": 10, "refresh": 4}
@@ -64,11 +66,17 @@ class Work:
     def size(self) -> int:
         return self.runs * self.minutes
 
+    @property
+    def kept(self) -> Path:
+        """What its process told."""
+        return KEPT / f"{self.tool}-{self.runs}-{'faults' if self.faults else self.minutes}.json"
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--page", action="store_true")
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--bench", default=".venv-bench/bin/python", help="the Python that has the peers")
     parser.add_argument("--bench-fabric", default=".venv-bench-fabric/bin/python", help="and the Fabric plugin")
@@ -77,7 +85,7 @@ def main() -> int:
         results = read(RAW)
     else:
         pythons: dict[Environment, str] = {"bench": told.bench, "bench-fabric": told.bench_fabric}
-        results = _measured(pythons, told.workers, quick=told.quick)
+        results = _measured(pythons, told.workers, quick=told.quick, resume=told.resume)
     if not told.quick:
         results.written(RAW)
         page.written(results)
@@ -85,11 +93,12 @@ def main() -> int:
     return 1 if any(claim.held is False for claim in claims(results)) else 0
 
 
-def _measured(pythons: Mapping[Environment, str], workers: int, *, quick: bool) -> Results:
+def _measured(pythons: Mapping[Environment, str], workers: int, *, quick: bool, resume: bool) -> Results:
     began = time.monotonic()
+    KEPT.mkdir(exist_ok=True)
     work = sorted(_work(quick=quick), key=lambda each: -each.size)
     with ThreadPoolExecutor(workers) as pool:
-        told = list(pool.map(lambda each: _played(each, pythons), work))
+        told = list(pool.map(lambda each: _played(each, pythons, resume=resume), work))
     cases, faults = [], {}
     for each, answer in zip(work, told, strict=True):
         if each.faults:
@@ -117,8 +126,10 @@ def _work(*, quick: bool) -> Iterator[Work]:
             yield Work(tool, QUICK_FAULT_RUNS if quick else FAULT_RUNS, FAULT_MINUTES[kind], faults=True)
 
 
-def _played(work: Work, pythons: Mapping[Environment, str]) -> Any:
+def _played(work: Work, pythons: Mapping[Environment, str], *, resume: bool) -> Any:
     """What the process printed. Raises CalledProcessError with its complaint on our own error output."""
+    if resume and work.kept.exists():
+        return json.loads(work.kept.read_text())
     began = time.monotonic()
     python = str(ROOT / pythons[TOOLS[work.tool].environment])
     command = [python, "-m", "bench.peers.case", work.tool, str(work.runs), str(work.minutes)]
@@ -130,6 +141,7 @@ def _played(work: Work, pythons: Mapping[Environment, str]) -> Any:
     what = "faults" if work.faults else f"{work.minutes} min"
     seconds = time.monotonic() - began
     print(f"{work.tool:<26}{work.runs:>6} x {what:<8}{seconds:>6.0f} s", file=sys.stderr, flush=True)
+    work.kept.write_text(told.stdout)
     return json.loads(told.stdout)
 
 
@@ -138,7 +150,9 @@ def _machine() -> str:
 
 
 def _versions(python: str, packages: Sequence[str]) -> dict[str, str]:
-    code = f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {list(packages)!r}}}))"
+    code = (
+        f"import importlib.metadata as m, json; print(json.dumps({{n: m.version(n) for n in {list(packages)!r}}}))"
+    )
     told = subprocess.run([str(ROOT / python), "-c", code], check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, str] = json.loads(told.stdout)
     return found

@@ -86,7 +86,8 @@ class AirflowTool:
         while True:
             try:
                 go_on()
-            except deferred as told:
+            except deferred as raised:
+                told: Any = raised
                 event = self._triggered(told.trigger)
                 arguments = {**(told.kwargs or {}), "event": event}
                 go_on = partial(operator.resume_execution, told.method_name, arguments, context)
@@ -188,13 +189,13 @@ _CONNECTIONS = {
 
 def adf_tool(stage: Stage, *, deferrable: bool | None = None, retries: int = 0) -> AirflowTool:
     """None: as the operator's default has it."""
-    more = {} if deferrable is None else {"deferrable": deferrable}
+    more: dict[str, Any] = {} if deferrable is None else {"deferrable": deferrable}
     return AirflowTool(stage, (partial(data_factory, **more), power_bi), retries)
 
 
 def fabric_tool(stage: Stage, *, deferrable: bool | None = None, retries: int = 0) -> AirflowTool:
     """None: as the operator's default has it."""
-    more = {} if deferrable is None else {"deferrable": deferrable}
+    more: dict[str, Any] = {} if deferrable is None else {"deferrable": deferrable}
     return AirflowTool(stage, (partial(fabric, **more), power_bi), retries)
 
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from bench.counting import CountingTable, Counts
 from bench.peers.stage import (
     CLIENT_ID,
+    CLIENT_SECRET,
     FACTORY,
     GROUP,
     LAKEHOUSE,
     REPORTS,
     SUBSCRIPTION,
     TENANT,
-    CLIENT_SECRET,
     Stage,
 )
 from bench.peers.virtual_time import CrashError
@@ -125,7 +125,7 @@ class BatonTool:
         return sum(self._storage.counts[name] for name in names)
 
     def begin(self, number: int) -> None:
-        """As `POST /api/chains/{chain}/runs` with an Idempotency-Key, which the caller repeats when it gets no answer."""
+        """As a POST with an Idempotency-Key, which its caller sends again when it gets no answer."""
         self._in_process(lambda: self._start(number), lambda: self.begin(number))
 
     def _start(self, number: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from bench.peers.stage import GROUP, FACTORY, LAKEHOUSE, REPORTS, SUBSCRIPTION, Stage
+from bench.peers.stage import FACTORY, GROUP, LAKEHOUSE, REPORTS, SUBSCRIPTION, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
-    """`twice`, `cancelled`: jobs that were started beyond the one wanted, or cancelled. `called_failed`: runs whose
-    tool says so though their job succeeded. `forgotten`: runs whose pipeline succeeded, and no refresh ever
+    """`twice`, `cancelled`: jobs that were started beyond the one wanted, or cancelled. `called_failed`: runs
+    whose tool says so though their job succeeded. `forgotten`: runs whose pipeline succeeded, and no refresh ever
     followed (of a refresh alone: nobody knows how it ended). `unharmed`: runs with none of this that succeeded.
     """
 

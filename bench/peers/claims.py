@@ -21,11 +21,17 @@ class Claim:
 
 
 def claims(results: Results) -> list[Claim]:
-    return [_looks(results), *(_detection(results, minutes) for minutes in results.lengths("adf")), _faults(results)]
+    return [
+        _looks(results),
+        *(_detection(results, minutes) for minutes in results.lengths("adf")),
+        _faults(results),
+    ]
 
 
 def _looks(results: Results) -> Claim:
-    text = f"{MANY:,} runs of an hour in one factory: Airflow asks for states at least {LOOKS_SHARE} times as often"
+    text = (
+        f"{MANY:,} runs of an hour in one factory: Airflow asks for states at least {LOOKS_SHARE} times as often"
+    )
     ours, theirs = results.case("baton", MANY, HOUR), results.case("airflow", MANY, HOUR)
     if ours is None or theirs is None:
         return Claim(text, None)

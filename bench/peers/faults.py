@@ -24,7 +24,7 @@ LOOKS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misfortune:
-    """What goes wrong once in each run. `seconds`: how long it lasts; 0 is one call. `nth`: which look it meets."""
+    """What goes wrong once in each run. `seconds`: how long; 0 is one call. `nth`: the look that it meets."""
 
     name: str
     moment: Moment

@@ -51,7 +51,9 @@ class Network:
                 return as_requests(request, self.handle(simulated_request(request)))
             except LostError as lost:
                 reset = ConnectionResetError(104, "Connection reset by peer")
-                raise requests.ConnectionError(ProtocolError("Connection aborted.", reset), request=request) from lost
+                raise requests.ConnectionError(
+                    ProtocolError("Connection aborted.", reset), request=request
+                ) from lost
 
         HTTPAdapter.send = send  # type: ignore[method-assign,assignment]
 
@@ -83,7 +85,7 @@ class Network:
                 raise httpx.RemoteProtocolError("Server disconnected without sending a response.") from lost
             return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
 
-        httpx.AsyncHTTPTransport.handle_async_request = send  # type: ignore[method-assign]
+        httpx.AsyncHTTPTransport.handle_async_request = send
 
 
 class AiohttpResponse:

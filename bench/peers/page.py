@@ -118,7 +118,9 @@ def _delay_plot(results: Results) -> str:
         ]
         for tool in results.tools("adf")
     }
-    return plots.bars(f"From the pipeline's end to the refresh's start, {most:,} runs at once", "seconds", groups, series)
+    return plots.bars(
+        f"From the pipeline's end to the refresh's start, {most:,} runs at once", "seconds", groups, series
+    )
 
 
 def _fault_plot(results: Results) -> str:

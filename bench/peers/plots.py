@@ -31,7 +31,9 @@ def lines(title: str, across: str, up: str, series: Mapping[str, Points]) -> str
         colour = COLOURS[index % len(COLOURS)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(*point) for point in points))
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
-        drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in (at(*p) for p in points)]
+        drawn += [
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in (at(*p) for p in points)
+        ]
         drawn.append(_legend(index, name, colour))
     return _framed(title, across, up, drawn)
 
@@ -51,9 +53,8 @@ def bars(title: str, up: str, groups: Sequence[str], series: Mapping[str, Sequen
             if value is not None:
                 left, above = LEFT + room * (group + 0.1) + wide * index, _height(value / top)
                 tall = _height(0) - above
-                drawn.append(
-                    f'<rect x="{left:.1f}" y="{above:.1f}" width="{wide * 0.9:.1f}" height="{tall:.1f}" fill="{colour}"/>'
-                )
+                size = f'width="{wide * 0.9:.1f}" height="{tall:.1f}"'
+                drawn.append(f'<rect x="{left:.1f}" y="{above:.1f}" {size} fill="{colour}"/>')
         drawn.append(_legend(index, name, colour))
     return _framed(title, "", up, drawn)
 

@@ -87,9 +87,7 @@ TOOLS: dict[str, Entry] = {
         environment="bench-fabric",
     ),
     "baton-fabric": Entry(title="Baton, first run ever", kind="fabric", make=BatonTool),
-    "baton-fabric-known": Entry(
-        title="Baton, with past runs", kind="fabric", make=partial(BatonTool, known=True)
-    ),
+    "baton-fabric-known": Entry(title="Baton, with past runs", kind="fabric", make=partial(BatonTool, known=True)),
     "airflow-refresh": Entry(
         title="Airflow, Power BI operator",
         kind="refresh",

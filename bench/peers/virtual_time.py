@@ -44,7 +44,7 @@ class VirtualTime:
         """
         time.time = lambda: self._epoch + self.seconds
         time.monotonic = lambda: self.seconds
-        time.sleep = self.sleep
+        time.sleep = self.sleep  # type: ignore[assignment]
 
     def at(self, seconds: float, act: Callable[[], object]) -> None:
         """Has `act` done at that time, as blocking code that may sleep."""
@@ -110,7 +110,7 @@ class _Loop(asyncio.SelectorEventLoop):
         return future
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]
+class _JumpingSelector(selectors.DefaultSelector):
     """Does not wait: the clock goes on to when the wait would have ended."""
 
     def __init__(self, clock: VirtualTime) -> None:
