@@ -10,6 +10,7 @@ from bench.peers.tools import TOOLS
 
 LOOKS_SHARE = 50
 MANY, HOUR = 1_000, 60
+CLOSE = 1.02  # what differs by less is called equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def _detection(results: Results, minutes: int) -> Claim:
         return Claim(text, None)
     told = ", ".join(f"{TOOLS[case.tool].title} {_delay(case)}" for case in (first, known, theirs))
     held = all(
-        (case.number(name) or 0) < (theirs.number(name) or 0)
+        CLOSE * (case.number(name) or 0) < (theirs.number(name) or 0)
         for case in (first, known)
         for name in ("delay_median", "delay_95")
     )
@@ -84,7 +85,6 @@ FIGURES: dict[str, Callable[[Measured], float | None]] = {
     "CPU a run, ms": lambda case: case.cpu_milliseconds,
     "most memory, MB": lambda case: case.number("peak_mb"),
 }
-CLOSE = 1.02  # what differs by less is called equal
 
 
 def worse(results: Results) -> Iterator[Worse]:
