@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PYTHON313 := $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python "$(PYTHON)"; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help setup demo run check test lint types format schema worker-env azurite simulate bench-hosts bench-burst bench bench-scale bench-two-hosts clean
+.PHONY: help setup demo run check test lint types format schema worker-env azurite simulate bench-hosts bench-burst bench bench-scale bench-throughput bench-two-hosts clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -81,10 +81,14 @@ BENCH_PYTHON := $(shell for p in python3.12 python3.11 "$$HOME"/.pyenv/versions/
 	touch $@
 
 bench: .venv-bench/.done .venv-bench-fabric/.done ## Baton beside Airflow, Dagster and a script; QUICK=1 plays small cases, RESUME=1 goes on
+	$(if $(QUICK),,$(MAKE) bench-throughput)
 	.venv-bench/bin/python -m bench.peers $(if $(QUICK),--quick) $(if $(RESUME),--resume)
 
 bench-scale: $(BIN)/.dev ## what a run costs when 10 to 10,000 are under way (about 15 minutes)
 	$(BIN)/python -m bench.scale
+
+bench-throughput: $(BIN)/.dev azurite ## chains a second on one core, storage operations a chain, latency of a start
+	$(BIN)/python -m bench.throughput
 
 bench-two-hosts: $(BIN)/.dev azurite ## whether two hosts do more than one
 	$(BIN)/python -m bench.two_hosts

@@ -8,7 +8,10 @@ from html import escape
 
 WIDTH, HEIGHT = 760, 380
 LEFT, RIGHT, TOP, BOTTOM = 70, 250, 40, 50
-COLOURS = ("#0b6e99", "#64b5d6", "#c2410c", "#f59e0b", "#6b7280", "#7c3aed", "#15803d")
+COLOURS = (
+    *("#0b6e99", "#64b5d6", "#c2410c", "#f59e0b", "#6b7280"),
+    *("#7c3aed", "#15803d", "#db2777", "#1f2937", "#a3a300"),
+)
 
 Points = Sequence[tuple[float, float]]
 
@@ -44,7 +47,7 @@ def bars(title: str, up: str, groups: Sequence[str], series: Mapping[str, Sequen
     step = _round_step(most)
     top = step * math.ceil(most / step)
     room = (WIDTH - LEFT - RIGHT) / len(groups)
-    wide = room * 0.8 / len(series)
+    wide = room * 0.8 / max(1, len(series))
     drawn = [_tick_up(_height(step * n / top), _short(step * n)) for n in range(round(top / step) + 1)]
     drawn += [_tick_across(LEFT + room * (n + 0.5), name) for n, name in enumerate(groups)]
     for index, (name, values) in enumerate(series.items()):
