@@ -1,6 +1,6 @@
 """How many chains one core carries, what each asks of storage, and how long a start takes by itself.
 
-`python -m bench.throughput [--chains 200]` plays chains of a pipeline and a refresh over a SQLite file and over
+`python -m bench.throughput [--chains 100]` plays chains of a pipeline and a refresh over a SQLite file and over
 Azurite, each in a process of its own, and writes docs/benchmarks/throughput.md. The services' time is virtual and
 costs nothing: what is left is Baton's own work and its storage.
 """
@@ -246,7 +246,7 @@ def _opened(storage: str) -> Iterator[Storage]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--chains", type=int, default=200)
+    parser.add_argument("--chains", type=int, default=100)
     parser.add_argument("--one", choices=("sqlite", "azurite"), help="play one, and print it as JSON")
     parser.add_argument("--no-page", action="store_true")
     told = parser.parse_args()

@@ -94,7 +94,7 @@ def main() -> int:
 
 
 def _measured(pythons: Mapping[Environment, str], workers: int, *, quick: bool, resume: bool) -> Results:
-    began = time.monotonic()
+    began, machine = time.monotonic(), _machine()
     KEPT.mkdir(exist_ok=True)
     work = sorted(_work(quick=quick), key=lambda each: -each.size)
     with ThreadPoolExecutor(workers) as pool:
@@ -108,7 +108,7 @@ def _measured(pythons: Mapping[Environment, str], workers: int, *, quick: bool, 
     cases.sort(key=lambda case: (list(TOOLS).index(case.tool), case.minutes, case.runs))
     about = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "machine": _machine(),
+        "machine": machine,
         "versions": {name: _versions(python, PACKAGES[name]) for name, python in pythons.items()},
         "took_minutes": round((time.monotonic() - began) / 60),
         "fault_runs": QUICK_FAULT_RUNS if quick else FAULT_RUNS,
@@ -146,7 +146,10 @@ def _played(work: Work, pythons: Mapping[Environment, str], *, resume: bool) -> 
 
 
 def _machine() -> str:
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    system = (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    return f"{system}, load average {os.getloadavg()[0]:.0f} at the beginning"
 
 
 def _versions(python: str, packages: Sequence[str]) -> dict[str, str]:
