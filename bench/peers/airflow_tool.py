@@ -198,5 +198,5 @@ def fabric_tool(stage: Stage, *, deferrable: bool | None = None, retries: int = 
     return AirflowTool(stage, (partial(fabric, **more), power_bi), retries)
 
 
-def power_bi_tool(stage: Stage) -> AirflowTool:
-    return AirflowTool(stage, (power_bi,), 0)
+def power_bi_tool(stage: Stage, *, retries: int = 0) -> AirflowTool:
+    return AirflowTool(stage, (power_bi,), retries)

@@ -98,7 +98,7 @@ def _struck(stage: Stage, misfortune: Misfortune) -> Verdicts:
     entry = TOOLS[stage.case.tool]
     entry.prepare(stage)
     tool = entry.make(stage)
-    faults = once_per_run(misfortune, stage.case.kind, lambda: stage.time.seconds)
+    faults = once_per_run(misfortune, stage.case, lambda: stage.time.seconds)
     stage.azure.faults = faults
     first = stage.time.seconds
 

@@ -60,9 +60,9 @@ TOOLS: dict[str, Entry] = {
         coroutines=True,
     ),
     "airflow-retry": Entry(
-        title="Airflow, the same with `retries=2`",
+        title="Airflow, the same with `retries=1`",
         kind="adf",
-        make=partial(airflow_tool.adf_tool, retries=2),
+        make=partial(airflow_tool.adf_tool, retries=1),
         prepare=airflow_tool.prepare,
         coroutines=True,
         only_faults=True,
@@ -75,9 +75,9 @@ TOOLS: dict[str, Entry] = {
         coroutines=True,
     ),
     "airflow-deferrable-retry": Entry(
-        title="Airflow, `deferrable=True`, `retries=2`",
+        title="Airflow, `deferrable=True`, `retries=1`",
         kind="adf",
-        make=partial(airflow_tool.adf_tool, deferrable=True, retries=2),
+        make=partial(airflow_tool.adf_tool, deferrable=True, retries=1),
         prepare=airflow_tool.prepare,
         coroutines=True,
         only_faults=True,
@@ -107,6 +107,24 @@ TOOLS: dict[str, Entry] = {
         coroutines=True,
         environment="bench-fabric",
     ),
+    "fabric-plugin-retry": Entry(
+        title="Fabric plugin, `retries=1`",
+        kind="fabric",
+        make=partial(airflow_tool.fabric_tool, retries=1),
+        prepare=airflow_tool.prepare_fabric,
+        coroutines=True,
+        environment="bench-fabric",
+        only_faults=True,
+    ),
+    "fabric-plugin-deferrable-retry": Entry(
+        title="Fabric plugin, `deferrable=True`, `retries=1`",
+        kind="fabric",
+        make=partial(airflow_tool.fabric_tool, deferrable=True, retries=1),
+        prepare=airflow_tool.prepare_fabric,
+        coroutines=True,
+        environment="bench-fabric",
+        only_faults=True,
+    ),
     "baton-fabric": Entry(title="Baton, first run ever", kind="fabric", make=_baton, prepare=_own),
     "baton-fabric-known": Entry(
         title="Baton, with past runs", kind="fabric", make=partial(_baton, known=True), prepare=_own
@@ -117,6 +135,14 @@ TOOLS: dict[str, Entry] = {
         make=airflow_tool.power_bi_tool,
         prepare=airflow_tool.prepare,
         coroutines=True,
+    ),
+    "airflow-refresh-retry": Entry(
+        title="Airflow, Power BI operator, `retries=1`",
+        kind="refresh",
+        make=partial(airflow_tool.power_bi_tool, retries=1),
+        prepare=airflow_tool.prepare,
+        coroutines=True,
+        only_faults=True,
     ),
     "dagster": Entry(
         title="dagster-powerbi",

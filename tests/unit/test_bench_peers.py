@@ -86,6 +86,22 @@ def test_blocking_code_waits_for_a_coroutine_while_others_go_on(clock: VirtualTi
     assert told == [("meanwhile", 50), ("done", 100)]
 
 
+def test_what_a_coroutine_raises_reaches_who_waits_for_it(clock: VirtualTime) -> None:
+    ended = clock.loop.create_future()
+
+    async def dies() -> None:
+        await asyncio.sleep(1)
+        raise CrashError
+
+    def wait() -> None:
+        with pytest.raises(CrashError):
+            clock.wait_for(dies())
+        ended.set_result(None)
+
+    clock.spawn(wait)
+    clock.run(ended)
+
+
 def test_waiting_for_what_nobody_will_do_is_an_error(clock: VirtualTime) -> None:
     with pytest.raises(RuntimeError, match="nothing is due"):
         clock.run(clock.loop.create_future())
@@ -185,17 +201,18 @@ def test_the_books_tell_what_was_doubled_cancelled_forgotten_and_wrongly_called_
     assert (told.unharmed, told.twice, told.cancelled, told.called_failed, told.forgotten) == (0, 1, 1, 1, 2)
 
 
-def test_bad_luck_meets_the_third_look_of_each_run_once(clock: VirtualTime) -> None:
+def test_bad_luck_meets_one_look_of_each_run_in_the_second_half_of_its_job(clock: VirtualTime) -> None:
     stage = staged(clock)
     hands = Hands(stage)
     run_id = hands.start(0)
-    misfortune = Misfortune(name="x", moment="look", what="", fault=Fault("*", status=403), nth=3)
-    faults = once_per_run(misfortune, "adf", lambda: stage.time.seconds)
+    misfortune = Misfortune(name="x", moment="look", what="", fault=Fault("*", status=403))
+    faults = once_per_run(misfortune, stage.case, lambda: stage.time.seconds)
     stage.azure.faults = faults
-    faults.arm()
-    assert [hands.look(run_id) for _ in range(5)] == [200, 200, 403, 200, 200]
-    faults.arm()
-    assert [hands.look(run_id) for _ in range(4)] == [200, 200, 403, 200]
+    for _ in range(2):
+        faults.arm()
+        assert [hands.look(run_id) for _ in range(3)] == [200, 200, 200]
+        stage.time.seconds += 300
+        assert [hands.look(run_id) for _ in range(3)] == [403, 200, 200]
     assert faults.struck == 2
 
 
@@ -204,11 +221,14 @@ def test_an_outage_lasts_and_a_crash_comes_after_the_start_was_accepted(clock: V
     hands = Hands(stage)
     run_id = hands.start(0)
     outage = Misfortune(name="x", moment="look", what="", fault=Fault("*", status=503), seconds=30)
-    stage.azure.faults = once_per_run(outage, "adf", lambda: stage.time.seconds)
+    faults = once_per_run(outage, stage.case, lambda: stage.time.seconds)
+    stage.azure.faults = faults
+    faults.arm()
+    stage.time.seconds += 300
     assert [hands.look(run_id), hands.look(run_id)] == [503, 503]
     stage.time.seconds += 30
     assert hands.look(run_id) == 200
-    stage.azure.faults = once_per_run(MISFORTUNES[0], "adf", lambda: stage.time.seconds)
+    stage.azure.faults = once_per_run(MISFORTUNES[0], stage.case, lambda: stage.time.seconds)
     with pytest.raises(CrashError):
         hands.start(0)
     assert len(stage.azure.data_factory.factory(SUBSCRIPTION, GROUP, FACTORY).runs) == 2
@@ -230,14 +250,22 @@ def test_baton_and_the_script_play_the_same_case() -> None:
         assert told["calls"]["data_factory.create_run"] == 2
         assert told["calls"]["power_bi.refresh"] == 2
         assert 0 < told["delay_median"] < 60
+    assert 2 * 0.9 * 20 <= script["calls"]["data_factory.get_run"] <= 2 * (1.1 * 20 + 2), "a look each 30 seconds"
     assert script["storage"] is None
     assert baton["storage"] > 0
 
 
-def test_baton_comes_through_every_misfortune() -> None:
-    told = played("baton-refresh", "1", "4", "--faults")
+@pytest.mark.parametrize("tool", ["baton-refresh", "baton-refresh-known"])
+def test_baton_comes_through_every_misfortune(tool: str) -> None:
+    told = played(tool, "1", "4", "--faults")
     assert [each["misfortune"] for each in told] == [misfortune.name for misfortune in MISFORTUNES]
     assert all(each["unharmed"] == 1 for each in told), told
+
+
+def test_a_script_that_dies_forgets_and_its_client_starts_again_what_was_accepted() -> None:
+    told = {each["misfortune"]: each for each in played("script", "2", "10", "--faults")}
+    assert told["crash"]["forgotten"] == told["restart"]["forgotten"] == 2
+    assert told["start-503"]["twice"] == 2
 
 
 # The page
