@@ -62,6 +62,9 @@ class Work:
     minutes: int
     faults: bool
 
+    def __str__(self) -> str:
+        return f"{self.tool} {self.runs} x {'faults' if self.faults else f'{self.minutes} min'}"
+
     @property
     def size(self) -> int:
         return self.runs * self.minutes
@@ -99,6 +102,8 @@ def _measured(pythons: Mapping[Environment, str], workers: int, *, quick: bool, 
     work = sorted(_work(quick=quick), key=lambda each: -each.size)
     with ThreadPoolExecutor(workers) as pool:
         told = list(pool.map(lambda each: _played(each, pythons, resume=resume), work))
+    if missing := [str(each) for each, answer in zip(work, told, strict=True) if answer is None]:
+        raise SystemExit(f"Not measured, see above; RESUME=1 goes on: {', '.join(missing)}")
     cases, faults = [], {}
     for each, answer in zip(work, told, strict=True):
         if each.faults:
@@ -127,7 +132,7 @@ def _work(*, quick: bool) -> Iterator[Work]:
 
 
 def _played(work: Work, pythons: Mapping[Environment, str], *, resume: bool) -> Any:
-    """What the process printed. Raises CalledProcessError with its complaint on our own error output."""
+    """What the process printed; None when it has failed, with its complaint on our own error output."""
     if resume and work.kept.exists():
         return json.loads(work.kept.read_text())
     began = time.monotonic()
@@ -136,11 +141,9 @@ def _played(work: Work, pythons: Mapping[Environment, str], *, resume: bool) -> 
     command += ["--faults"] if work.faults else []
     told = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=CASE_SECONDS)
     if told.returncode:
-        print(told.stderr[-4_000:], file=sys.stderr)
-        told.check_returncode()
-    what = "faults" if work.faults else f"{work.minutes} min"
-    seconds = time.monotonic() - began
-    print(f"{work.tool:<26}{work.runs:>6} x {what:<8}{seconds:>6.0f} s", file=sys.stderr, flush=True)
+        print(f"{work} ended with {told.returncode}:\n{told.stderr[-4_000:]}", file=sys.stderr, flush=True)
+        return None
+    print(f"{work!s:<48}{time.monotonic() - began:>6.0f} s", file=sys.stderr, flush=True)
     work.kept.write_text(told.stdout)
     return json.loads(told.stdout)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.peers.results import PIPELINE_LOOKS, Measured, Results
+from bench.peers.results import FABRIC_LOOKS, PIPELINE_LOOKS, Measured, Results
+from bench.peers.stage import Kind
 from bench.peers.tools import TOOLS
 
 LOOKS_SHARE = 50
@@ -21,41 +22,60 @@ class Claim:
     held: bool | None
 
 
-OURS = ("baton", "baton-known")
+OURS: dict[Kind, tuple[str, str]] = {
+    "adf": ("baton", "baton-known"),
+    "fabric": ("baton-fabric", "baton-fabric-known"),
+}
+PEER: dict[Kind, tuple[str, str]] = {
+    "adf": ("airflow", "Airflow"),
+    "fabric": ("fabric-plugin", "the Fabric plugin"),
+}
+LOOKS: dict[Kind, Sequence[str]] = {"adf": PIPELINE_LOOKS, "fabric": FABRIC_LOOKS}
+STARTS = ("data_factory.create_run", "fabric.run", "power_bi.refresh")
 
 
 def claims(results: Results) -> list[Claim]:
-    lengths = results.lengths("adf")
+    """What is said of Data Factory holds a promise in figures; of Fabric, that Baton is the better one."""
     return [
-        *(_looks(results, tool) for tool in OURS),
-        *(_detection(results, tool, minutes) for minutes in lengths for tool in OURS),
+        *(_looks(results, kind, tool) for kind, tools in OURS.items() for tool in tools),
+        *(
+            _detection(results, kind, tool, minutes)
+            for kind, tools in OURS.items()
+            for minutes in results.lengths(kind)
+            for tool in tools
+        ),
+        _once(results),
         _faults(results),
     ]
 
 
-def _looks(results: Results, tool: str) -> Claim:
+def _looks(results: Results, kind: Kind, tool: str) -> Claim:
+    (peer, name), adf = PEER[kind], kind == "adf"
+    wanted = LOOKS_SHARE if adf else CLOSE
     text = (
-        f"{TOOLS[tool].title}, {MANY:,} runs of an hour in one factory:"
-        f" Airflow asks for states at least {LOOKS_SHARE} times as often"
+        f"{TOOLS[tool].title}, {MANY:,} runs of an hour in one {'factory' if adf else 'workspace'}:"
+        f" {name} asks for states {f'at least {LOOKS_SHARE} times as often' if adf else 'more often'}"
     )
-    ours, theirs = results.case(tool, MANY, HOUR), results.case("airflow", MANY, HOUR)
+    ours, theirs = results.case(tool, MANY, HOUR), results.case(peer, MANY, HOUR)
     if ours is None or theirs is None:
         return Claim(text, None)
-    few, many = ours.calls(PIPELINE_LOOKS), theirs.calls(PIPELINE_LOOKS)
-    return Claim(f"{text} ({many:.1f} a run against {few:.2f}: {many / few:.0f} times)", many >= LOOKS_SHARE * few)
+    few, many = ours.calls(LOOKS[kind]), theirs.calls(LOOKS[kind])
+    return Claim(f"{text} ({many:.1f} a run against {few:.2f}: {many / few:.0f} times)", many >= wanted * few)
 
 
-def _detection(results: Results, tool: str, minutes: int) -> Claim:
+def _detection(results: Results, kind: Kind, tool: str, minutes: int) -> Claim:
+    peer, name = PEER[kind]
     text = (
-        f"{TOOLS[tool].title}, {MANY:,} runs of {minutes} minutes:"
-        " the refresh begins sooner than Airflow's (median and 95th)"
+        f"{TOOLS[tool].title}, {MANY:,} runs of {minutes} minutes{' of Fabric' if kind == 'fabric' else ''}:"
+        f" the refresh begins sooner than with {name} (median and 95th)"
     )
-    ours, theirs = results.case(tool, MANY, minutes), results.case("airflow", MANY, minutes)
+    ours, theirs = results.case(tool, MANY, minutes), results.case(peer, MANY, minutes)
     if ours is None or theirs is None:
         return Claim(text, None)
     told = f"{_delay(ours)} against {_delay(theirs)}"
     held = all(
-        CLOSE * (ours.number(name) or 0) < (theirs.number(name) or 0) for name in ("delay_median", "delay_95")
+        CLOSE * (ours.number(figure) or 0) < (theirs.number(figure) or 0)
+        for figure in ("delay_median", "delay_95")
     )
     return Claim(f"{text}: {told}", held)
 
@@ -64,12 +84,38 @@ def _delay(case: Measured) -> str:
     return f"{case.number('delay_median') or 0:.1f} and {case.number('delay_95') or 0:.1f} s"
 
 
-def _faults(results: Results) -> Claim:
-    text = "Under every misfortune below, Baton starts nothing twice, cancels nothing, forgets nothing"
-    ours = [told for tool, told in results.faults.items() if tool.startswith("baton")]
+def _once(results: Results) -> Claim:
+    """Where nothing goes wrong."""
+    text = "In every case without a misfortune, Baton starts each job once, and each run succeeds"
+    ours = [case for case in results.cases if case.tool.startswith("baton")]
     if not ours:
         return Claim(text, None)
-    return Claim(text, all(each["unharmed"] == each["runs"] for told in ours for each in told.values()))
+    held = all(
+        case.succeeded == case.runs and case.calls(STARTS) == (1 if TOOLS[case.tool].kind == "refresh" else 2)
+        for case in ours
+    )
+    return Claim(f"{text} ({sum(case.runs for case in ours):,} runs)", held)
+
+
+def _faults(results: Results) -> Claim:
+    text = "Under every misfortune below, Baton starts nothing twice, cancels nothing, forgets nothing"
+    ours = [each for tool, told in results.faults.items() if tool.startswith("baton") for each in told.values()]
+    if not ours:
+        return Claim(text, None)
+    theirs = [
+        f"{TOOLS[tool].title}: {_harms(list(told.values()))}"
+        for tool, told in results.faults.items()
+        if TOOLS[tool].kind == "adf" and tool.startswith("airflow")
+    ]
+    figures = "; ".join([f"Baton: {_harms(ours)}", *theirs])
+    return Claim(f"{text} ({figures})", all(each["unharmed"] == each["runs"] for each in ours))
+
+
+def _harms(told: Sequence[Mapping[str, int]]) -> str:
+    runs = sum(each["runs"] for each in told)
+    twice, cancelled = sum(each["twice"] for each in told), sum(each["cancelled"] for each in told)
+    harmed = runs - sum(each["unharmed"] for each in told)
+    return f"{harmed:,} of {runs:,} runs harmed, {twice:,} jobs started twice, {cancelled:,} cancelled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,15 +52,15 @@ LIMITS = {
     "faults": """Each misfortune meets each of {fault_runs} runs once, one run at a time. Counted are jobs "started twice" and
 "cancelled", by the services' books; "called failed": the job succeeded, and its tool says it failed; "forgotten": the
 pipeline succeeded, and no refresh ever followed (of a refresh alone: nobody is left who knows how it ended).
-Airflow runs with its default of no retries, and once more with `retries=2`, as is customary: a task whose process
-died is noticed after 300 seconds, and a retry comes 300 seconds later, both as Airflow has it by default. A
-triggerer that died is replaced after a minute. A script and a Dagster run that died are not started again by
+A misfortune of a look meets the first look after half of the job's nominal time. Airflow and the Fabric plugin run
+with Airflow's default of no retries, and once more with `retries=1`, as the examples in Airflow's documents have it
+(one misfortune a run needs no second): a task whose process died is noticed after 300 seconds, and a retry comes 300
+seconds later, both as Airflow has it by default. A triggerer that died is replaced after a minute. A script and a Dagster run that died are not started again by
 anybody. In a refresh alone, a second start cannot happen while the first is executing: Power BI refuses it, and
 the tool takes the refusal for a failure.""",
     "end": """
 ## What these numbers do not say
 
-- 1,000 runs of the longer kind are played for Data Factory only: more of the same says nothing new, and takes long.
 - Baton's timer, and its looks at an idle queue, go on when nothing runs. Their calls are not in the storage
   operations here; a peer's scheduler and its database are not in its figures either.
 - Airflow's own scheduler is not there. It adds seconds between two tasks, a slot for each waiting task of the
@@ -69,6 +69,10 @@ the tool takes the refusal for a failure.""",
 - Baton's storage is SQLite in memory: over Azure Storage each operation takes milliseconds of waiting, and costs
   money, though little. The platform's own scaling and cold starts are not in it.
 - No answer takes time here, so nothing overlaps and no call is throttled unless a fault says so.
+- dagster-powerbi gives up after 300 seconds. Where refreshes take longer, its calls and its CPU are those of runs
+  that it has called failed.
+- The lengths of Baton's past runs are as regular as said above. Where a job's nights vary more, its looks are more
+  and its delays longer; [benchmarks/pace.md](benchmarks/pace.md) has figures for that.
 - With one run or ten, a delay is the chance of a few samples: read those of 100 and 1,000.
 - A look at a factory with more than 100 changed runs is several pages, and each page is counted as a call.
 """,
