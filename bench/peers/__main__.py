@@ -2,7 +2,7 @@
 
 `python -m bench.peers` needs the environments that `make bench` makes. `--quick` plays small cases only, and
 writes no page. `--page` writes the page anew from what was measured last. What each process told is kept in
-KEPT, and `--resume` does not measure it again: for a run that was interrupted.
+KEPT unless it is quick, and `--resume` does not measure it again: for a run that was interrupted.
 """
 
 from __future__ import annotations
@@ -99,9 +99,12 @@ def main() -> int:
 def _measured(pythons: Mapping[Environment, str], workers: int, *, quick: bool, resume: bool) -> Results:
     began, machine = time.monotonic(), _machine()
     KEPT.mkdir(exist_ok=True)
+    if not quick and not resume:
+        for old in KEPT.glob("*.json"):
+            old.unlink()  # a later --resume is to go on with this run, not with an older one
     work = sorted(_work(quick=quick), key=lambda each: -each.size)
     with ThreadPoolExecutor(workers) as pool:
-        told = list(pool.map(lambda each: _played(each, pythons, resume=resume), work))
+        told = list(pool.map(lambda each: _played(each, pythons, keep=not quick, resume=resume), work))
     if missing := [str(each) for each, answer in zip(work, told, strict=True) if answer is None]:
         raise SystemExit(f"Not measured, see above; RESUME=1 goes on: {', '.join(missing)}")
     cases, faults = [], {}
@@ -131,7 +134,7 @@ def _work(*, quick: bool) -> Iterator[Work]:
             yield Work(tool, QUICK_FAULT_RUNS if quick else FAULT_RUNS, FAULT_MINUTES[kind], faults=True)
 
 
-def _played(work: Work, pythons: Mapping[Environment, str], *, resume: bool) -> Any:
+def _played(work: Work, pythons: Mapping[Environment, str], *, keep: bool, resume: bool) -> Any:
     """What the process printed; None when it has failed, with its complaint on our own error output."""
     if resume and work.kept.exists():
         return json.loads(work.kept.read_text())
@@ -144,7 +147,8 @@ def _played(work: Work, pythons: Mapping[Environment, str], *, resume: bool) -> 
         print(f"{work} ended with {told.returncode}:\n{told.stderr[-4_000:]}", file=sys.stderr, flush=True)
         return None
     print(f"{work!s:<48}{time.monotonic() - began:>6.0f} s", file=sys.stderr, flush=True)
-    work.kept.write_text(told.stdout)
+    if keep:
+        work.kept.write_text(told.stdout)
     return json.loads(told.stdout)
 
 

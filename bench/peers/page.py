@@ -131,6 +131,8 @@ def _fault_plot(results: Results) -> str:
         title = TOOLS[tool].title if not tool.startswith("baton") else "Baton"
         runs = sum(each["runs"] for each in told.values())
         share = 100 * sum(each["unharmed"] for each in told.values()) / runs
-        series.setdefault(title, [None] * len(kinds))[kinds.index(TOOLS[tool].kind)] = share
+        shares, place = series.setdefault(title, [None] * len(kinds)), kinds.index(TOOLS[tool].kind)
+        before = shares[place]
+        shares[place] = share if before is None else min(before, share)  # of Baton with and without past runs
     title = f"Runs that came through {len(MISFORTUNES)} kinds of bad luck unharmed"
     return plots.bars(title, "% of runs", ["Data Factory", "Fabric", "refresh alone"], series)

@@ -54,8 +54,10 @@ LIMITS = {
 pipeline succeeded, and no refresh ever followed (of a refresh alone: nobody is left who knows how it ended).
 A misfortune of a look meets the first look after half of the job's nominal time. Airflow and the Fabric plugin run
 with Airflow's default of no retries, and once more with `retries=1`, as the examples in Airflow's documents have it
-(one misfortune a run needs no second): a task whose process died is noticed after 300 seconds, and a retry comes 300
-seconds later, both as Airflow has it by default. A triggerer that died is replaced after a minute. A script and a Dagster run that died are not started again by
+(one misfortune a run needs no second): a task whose process died is noticed after 300 seconds, and a retry comes
+300 seconds later, both as Airflow has it by default. A triggerer that died is replaced after a minute (a guess in
+Airflow's favour). Baton's process that died is there again after ten seconds, and who got no answer to the `POST` of
+a run asks again with the same `Idempotency-Key`. A script and a Dagster run that died are not started again by
 anybody. In a refresh alone, a second start cannot happen while the first is executing: Power BI refuses it, and
 the tool takes the refusal for a failure.""",
     "end": """
@@ -68,6 +70,8 @@ the tool takes the refusal for a failure.""",
   with no run at all. So Airflow's delays, CPU and memory are lower bounds; so are Dagster's.
 - Baton's storage is SQLite in memory: over Azure Storage each operation takes milliseconds of waiting, and costs
   money, though little. The platform's own scaling and cold starts are not in it.
+- How many chains one core carries, over a file and over Azurite, is on a page of its own:
+  [benchmarks/throughput.md](benchmarks/throughput.md).
 - No answer takes time here, so nothing overlaps and no call is throttled unless a fault says so.
 - dagster-powerbi gives up after 300 seconds. Where refreshes take longer, its calls and its CPU are those of runs
   that it has called failed.
