@@ -98,7 +98,7 @@ BENCH_PYTHON := $(shell for p in "$(PYTHON)" python3.11 python3.12 "$$HOME"/.pye
 	touch $@
 
 bench: .venv-bench/.done .venv-bench-fabric/.done ## Baton beside Airflow, Dagster and a script; QUICK=1 plays small cases, RESUME=1 goes on
-	$(if $(QUICK),,$(MAKE) bench-throughput)
+	-$(if $(QUICK),,$(MAKE) bench-throughput)
 	.venv-bench/bin/python -m bench.peers $(if $(QUICK),--quick) $(if $(RESUME),--resume)
 
 bench-page: .venv-bench/.done ## docs/benchmarks.md anew, from what `make bench` measured last
