@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PYTHON313 := $(shell for p in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python "$(PYTHON)"; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
-.PHONY: help setup demo run check test lint types format schema worker-env azurite axe chromium screenshot simulate bench-hosts bench-burst bench-scale bench-two-hosts bench-pace clean
+.PHONY: help setup demo run check test lint types format schema worker-env azurite axe chromium screenshot simulate bench bench-page bench-throughput bench-hosts bench-burst bench-scale bench-two-hosts bench-pace bench-cold-start bench-cost clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -85,8 +85,30 @@ bench-hosts: $(BIN)/.dev azurite ## 300 chains on hosts that are killed and froz
 bench-burst: $(BIN)/.dev azurite ## thousands of starts at once: each accepted whole, or refused whole
 	$(BIN)/python -m bench.burst
 
+BENCH_PYTHON := $(shell for p in "$(PYTHON)" python3.11 python3.12 "$$HOME"/.pyenv/versions/3.1[12]*/bin/python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null && { command -v "$$p"; break; }; done)
+
+.venv-bench/.done: bench/peers/requirements.txt bench/peers/constraints.txt
+.venv-bench-fabric/.done: bench/peers/requirements-fabric.txt bench/peers/constraints-fabric.txt
+.venv-bench/.done .venv-bench-fabric/.done: requirements.txt
+	@test -n "$(BENCH_PYTHON)" || { echo "The peers need Python 3.11 or 3.12: name one as BENCH_PYTHON."; exit 1; }
+	test -x $(@D)/bin/python || "$(BENCH_PYTHON)" -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r $(filter bench/peers/req%,$^) -c $(filter bench/peers/con%,$^)
+	touch $@
+
+bench: .venv-bench/.done .venv-bench-fabric/.done ## Baton beside Airflow, Dagster and a script; QUICK=1 plays small cases, RESUME=1 goes on
+	-$(if $(QUICK),,$(MAKE) bench-throughput)
+	.venv-bench/bin/python -m bench.peers $(if $(QUICK),--quick) $(if $(RESUME),--resume)
+
+bench-page: .venv-bench/.done ## docs/benchmarks.md anew, from what `make bench` measured last
+	.venv-bench/bin/python -m bench.peers --page
+
 bench-scale: $(BIN)/.dev ## what a run costs when 10 to 10,000 are under way (about 15 minutes)
 	$(BIN)/python -m bench.scale
+
+bench-throughput: $(BIN)/.dev azurite ## chains a second on one core, storage operations a chain, latency of a start
+	$(BIN)/python -m bench.throughput
 
 bench-two-hosts: $(BIN)/.dev azurite ## whether two hosts do more than one
 	$(BIN)/python -m bench.two_hosts
@@ -101,4 +123,4 @@ bench-cost: $(BIN)/.dev ## what chains cost: counted work at list prices (about 
 	$(BIN)/python -m bench.cost
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv313 .tools .baton .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv313 .venv-bench .venv-bench-fabric .bench .tools .baton .mypy_cache .ruff_cache .pytest_cache .hypothesis

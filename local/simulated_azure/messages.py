@@ -72,7 +72,11 @@ def parsed_time(text: str) -> datetime:
 
 def long_time(time: datetime | None) -> str | None:
     """As Data Factory writes it: seven decimals and Z."""
-    return None if time is None else time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+    return (
+        None
+        if time is None
+        else f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}0Z"
+    )
 
 
 def short_time(time: datetime, *, zone: str = "Z") -> str:

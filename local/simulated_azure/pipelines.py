@@ -55,6 +55,9 @@ class PipelineRun:
     group: str = ""
     activities: tuple[str, ...] = ("Copy",)
     fails: str = ""
+    shown: tuple[tuple[object, ...], dict[str, Any]] | None = (
+        None  # as it was last told of, and what that rested on
+    )
 
     def recover(self, earlier: PipelineRun, first: str | None) -> None:
         """Makes this a rerun of an earlier run, from one of its activities on."""
@@ -77,8 +80,11 @@ class PipelineRun:
         return self.ends_at
 
     def updated_at(self, now: datetime) -> datetime:
-        moments = [self.created_at, self.begins_at, self.cancel_at, self.ended_at()]
-        return max(moment for moment in moments if moment is not None and moment <= now)
+        latest = self.created_at
+        for moment in (self.begins_at, self.cancel_at, self.ended_at()):
+            if moment is not None and latest < moment <= now:
+                latest = moment
+        return latest
 
 
 @dataclass(slots=True)

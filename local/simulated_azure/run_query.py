@@ -72,8 +72,19 @@ def _fits(value: Any, condition: Mapping[str, Any]) -> bool:
 
 
 def run_wire(factory: Factory, run: PipelineRun, now: datetime) -> dict[str, Any]:
-    """A run as lists and single reads show it. A cancelled one shows no end, as in the services' own example."""
-    status = run.status(now)
+    """A run as lists and single reads show it, the caller's own. It is made anew only when it has changed: lists
+    of a thousand runs are asked for thousands of times.
+    """
+    status, updated_at = run.status(now), run.updated_at(now)
+    is_latest = factory.latest.get(run.group, run.group) == run.id
+    rests_on = (status, updated_at, run.ends_at, run.group, is_latest)
+    if run.shown is None or run.shown[0] != rests_on:
+        run.shown = (rests_on, _run_wire(run, status, updated_at, is_latest=is_latest))
+    return run.shown[1].copy()
+
+
+def _run_wire(run: PipelineRun, status: str, updated_at: datetime, *, is_latest: bool) -> dict[str, Any]:
+    """A cancelled one shows no end, as in the services' own example."""
     ended_at = run.ended_at() if status in FINAL and status != "Cancelled" else None
     shown: dict[str, Any] = {
         "id": f"/pipelineruns/{run.id}",
@@ -88,10 +99,10 @@ def run_wire(factory: Factory, run: PipelineRun, now: datetime) -> dict[str, Any
         "durationInMs": ended_at and int((ended_at - run.created_at).total_seconds() * 1000),
         "status": status,
         "message": run.message if status == "Failed" else "",
-        "lastUpdated": long_time(run.updated_at(now)),
+        "lastUpdated": long_time(updated_at),
         "annotations": [],
         "runDimension": {},
-        "isLatest": factory.latest.get(run.group, run.group) == run.id,
+        "isLatest": is_latest,
     }
     if status == "Succeeded" and run.returns is not None:
         shown["pipelineReturnValue"] = run.returns
