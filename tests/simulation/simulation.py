@@ -77,7 +77,8 @@ class SimulatedIdentities(Identities):
 class Simulation:
     """`run` plays the seed to its end, or to the first step that breaks a rule.
 
-    `real`: with the clients and the store of the product, which is slower and gives the same history.
+    `real`: with the product's own clients and embedded store, which is slower and gives the same history. A
+    large seed has that store always.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Simulation:
         self.luck = Luck(seed, spared, self.swarm.factors)
         self.scheduler = Scheduler(self.luck, [] if telling else None)
         self.azure = SimulatedAzure(clock=self.scheduler.now, random=random.Random(seed + 1))
-        self.storage = SqliteStorage(None, clock=self.scheduler.now) if real else None
+        self.storage = SqliteStorage(None, clock=self.scheduler.now) if real or self.swarm.large else None
         self.table: Table = self.storage.table("baton") if self.storage else MemoryTable()
         self.witness = Witness(self.azure, self.scheduler.note)
         self.maker = Maker(chance, self.luck, self.azure)
