@@ -64,19 +64,16 @@ def build(
     import requests
 
     from shared.core.timing import Patience
-    from shared.events.topic import Topic
     from shared.identity import Identities
     from shared.relay.callbacks import Callbacks
     from shared.relay.world import Alerts, World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
     from shared.services.web_hook import PostBack
-    from shared.store.alerts import AlertMarks
     from shared.store.backfills import BackfillStore
     from shared.store.deadlines import DeadlineStore
     from shared.store.events import EventStore
     from shared.store.follows import FollowStore
-    from shared.store.outbox import Outbox
     from shared.store.pauses import PauseStore
     from shared.store.places import PlaceStore
     from shared.store.runs import RunStore
@@ -94,6 +91,10 @@ def build(
     table = storage.table(TABLE)
     alerts = None
     if settings.event_grid_topic_endpoint is not None:
+        from shared.events.topic import Topic
+        from shared.store.alerts import AlertMarks
+        from shared.store.outbox import Outbox
+
         sink = Topic(settings.event_grid_topic_endpoint, settings, identities, carrier, now)
         alerts = Alerts(sink=sink, marks=AlertMarks(table), outbox=Outbox(table))
     world = World(

@@ -38,9 +38,9 @@ CommitMode = Annotated[Literal["transactional", "partialBatch"], _canonical("tra
 
 
 class Shape(BaseModel):
-    """Unknown fields are mistakes everywhere."""
+    """Unknown fields are mistakes everywhere. Deferred: what no file is checked with by itself is never built."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class DataFactoryShape(Shape):
