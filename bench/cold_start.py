@@ -167,9 +167,11 @@ class Bench:
 
     def _compile(self) -> None:
         """Baton's own code, as azd's hook does it before it packs."""
-        options = [*"-m compileall -q -f --invalidation-mode checked-hash function_app.py shared".split()]
+        how = ["-q", "-f", "--invalidation-mode", "checked-hash"]
         kept = {**os.environ, "PYTHONPYCACHEPREFIX": str(self._bytecode(LOAD))}
-        subprocess.run([self.python, *options], cwd=ROOT, env=kept, check=True)
+        subprocess.run(
+            [self.python, "-m", "compileall", *how, "function_app.py", "shared"], cwd=ROOT, env=kept, check=True
+        )
 
     def _bytecode(self, case: Case) -> Path:
         """Where compiled code is kept, so that neither this tree nor the environment has a say in it."""
