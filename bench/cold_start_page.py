@@ -134,11 +134,21 @@ in a process, at the first call that needs it. An always-ready instance (`always
 takes it from whoever comes first.
 
 Compiled code matters too: the last line of the table is Baton with its libraries compiled, as pip leaves them,
-and its own modules not, as in a package of sources that is mounted read-only.
+and its own modules not, as in a package of sources that is mounted read-only. azd compiles them before it packs
+([decision 33](../decisions/0033-compiled-before-it-is-deployed.md)), and the other lines are measured so.
 
-What was tried and left: building pydantic's models later (`defer_build`) moves the time and saves none, as the
-file is read at once; turning off its search for plugins saves 10 ms; `azure.mgmt.datafactory` imports all its
-models and operations from its `__init__`, so that no part of it can be had for less. The steps that would help
-are code that is compiled before it is deployed, a client of our own for the few operations of Data Factory, and
-fewer dataclasses and modules on the way of a start.
+Done: services are loaded by the connections that there are; alerts, deadlines and backfills when they are asked
+for; models of the chains file that nothing is checked with are not built; annotations there are types and not
+texts; pydantic looks for no plugins (a setting in the app's Bicep).
+
+What was tried or weighed, and left:
+
+- Python's garbage collector, off or with a threshold of 200,000: about a tenth of the imports alone, and nothing
+  that could be told from noise in a whole start.
+- Imports in a second thread, after indexing or while storage answers: they are work and not waiting, and two
+  threads in packages that import each other in circles may meet half-made modules. Not measured.
+- The warm-up trigger: documented as called when an app scales out, and not on other starts; the Consumption plan
+  has none, and whether Flex Consumption calls it is not documented clearly enough to build on.
+- `azure.mgmt.datafactory` imports all its models and operations from its `__init__`, so that no part of it can be
+  had for less. A plain app with it misses the aim by itself.
 """

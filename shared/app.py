@@ -64,15 +64,12 @@ def build(
     import requests
 
     from shared.core.timing import Patience
-    from shared.events.topic import Topic
     from shared.identity import Identities
     from shared.relay.callbacks import Callbacks
     from shared.relay.world import Alerts, World
     from shared.services.reach import Reach
     from shared.services.registry import Registry
     from shared.services.web_hook import PostBack
-    from shared.store.alerts import AlertMarks
-    from shared.store.outbox import Outbox
     from shared.store.signing import SigningStore
     from shared.store.stores import stores_over
 
@@ -85,6 +82,10 @@ def build(
     table = storage.table(TABLE)
     alerts = None
     if settings.event_grid_topic_endpoint is not None:
+        from shared.events.topic import Topic
+        from shared.store.alerts import AlertMarks
+        from shared.store.outbox import Outbox
+
         sink = Topic(settings.event_grid_topic_endpoint, settings, identities, carrier, now)
         alerts = Alerts(sink=sink, marks=AlertMarks(table), outbox=Outbox(table))
     world = World(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from shared.core.alerts import Alert
 from shared.core.definition import Connection, StepDefinition
 from shared.core.facts import Observation
 from shared.core.follows import SeenJob
 from shared.core.run import Error, Job
+
+if TYPE_CHECKING:
+    from shared.core.alerts import Alert
 
 Clock = Callable[[], datetime]
 RandomBits = Callable[[], int]  # at least 64 fresh random bits a call

@@ -66,6 +66,7 @@ var ownSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PYTHON_THREADPOOL_THREAD_COUNT: string(httpConcurrency)
+  PYDANTIC_DISABLE_PLUGINS: '__all__' // there are none, and each start would look for them in all packages
   MANAGED_IDENTITY_CLIENT_ID: identityClientId
   CHAINS_FILE: 'chains.yaml'
   EVENT_GRID_TOPIC_ENDPOINT: topicEndpoint

@@ -23,7 +23,7 @@ _Pattern = Annotated[StrictStr, Field(min_length=1, max_length=2_048)]
 class EventShape(BaseModel):
     """Events that start a run: those of which all that stands here is true. `*` is any text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     type: Annotated[_Pattern, Field(examples=["Microsoft.Storage.BlobCreated"])]
     source: Annotated[_Pattern | None, Field(description="What sent it; Event Grid's `topic`.")] = None

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from shared.core.alerts import type_of
 from shared.core.apply import apply
 from shared.core.decide import StartJob, decide
 from shared.core.errors import BatonError
 from shared.core.facts import Fact, Started
 from shared.core.pace import KEPT_DURATIONS
 from shared.core.run import Run, RunStatus, Step, StepStatus
-from shared.relay.alerts import alerts_due, point_at_alerts, publish_soon
+from shared.relay.alert_marks import alerts_due, is_event, point_at_alerts, publish_soon
 from shared.relay.messages import AdvanceMessage, BackfillMessage, to_body
 from shared.relay.perform import perform
 from shared.relay.waiting import learned_of_slot, newly_held, point_at, wake, without
@@ -69,7 +68,7 @@ def _saved(world: World, held: Held, run: Run, *, urgent: bool) -> Held | None:
         point_at(world, newly_held(before, slots))
     if urgent and world.now() > run.created_at + timedelta(seconds=world.patience.revive_seconds / 2):
         world.runs.point(run.id, world.now() + timedelta(seconds=world.patience.lease_seconds), run.created_at)
-    alerting = world.alerts is not None and any(type_of(change) for change in run.unsaved)
+    alerting = is_event(world, run)
     if alerting and not ended:
         point_at_alerts(world, run.id)
     saved = world.runs.save(held, run, slots)

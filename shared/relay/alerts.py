@@ -39,24 +39,6 @@ class _Letter:
     alert: Alert
 
 
-def publish_soon(world: World, run_id: str) -> None:
-    """After a save that is an event."""
-    if world.alerts is not None:
-        world.queue.send(to_body(PublishMessage((run_id,))))
-
-
-def alerts_due(world: World, run_id: str) -> Due:
-    """From when on the run's events count as forgotten."""
-    now = world.now()
-    return Due(run_id, now + timedelta(seconds=world.patience.revive_seconds), now)
-
-
-def point_at_alerts(world: World, run_id: str) -> None:
-    """Before a save that is an event, and does not end the run."""
-    if world.alerts is not None:
-        world.alerts.marks.point(alerts_due(world, run_id))
-
-
 def raise_alert(world: World, key: str, data: str, etag: str, alert: Alert | None) -> bool:
     """Saves a state and the event of its change, and sends the event soon. False when somebody else was faster.
 

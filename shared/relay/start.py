@@ -16,7 +16,7 @@ from shared.core.run import Run, Trigger, new_run
 from shared.core.slots import Slots
 from shared.core.values import value_problem
 from shared.relay.advance import advance
-from shared.relay.alerts import publish_soon
+from shared.relay.alert_marks import publish_soon
 from shared.relay.messages import AdvanceMessage, to_body
 from shared.relay.pause import paused
 from shared.relay.waiting import newly_held, point_at, wake

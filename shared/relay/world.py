@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
@@ -15,13 +16,15 @@ from shared.store.backfills import BackfillStore
 from shared.store.deadlines import DeadlineStore
 from shared.store.events import EventStore
 from shared.store.follows import FollowStore
-from shared.store.outbox import Outbox
 from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from shared.store.schedules import ScheduleStore
 from shared.store.troubles import TroubleStore
 from shared.store.web_hooks import WebHookStore
+
+if TYPE_CHECKING:
+    from shared.store.outbox import Outbox
 
 
 def secrets_missing() -> bytes:

@@ -1,23 +1,48 @@
-"""Which file serves which type of connection. A new type is one line here."""
+"""Which file serves which type of connection. A new type is one function here, which imports its file: a process
+loads what its connections need."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from shared.core.definition import Connection
 from shared.ports import Service
-from shared.services.data_factory import DataFactory
-from shared.services.fabric import Fabric
-from shared.services.power_bi_workspace import PowerBiWorkspace
-from shared.services.reach import Reach
-from shared.services.synapse import Synapse
+
+if TYPE_CHECKING:
+    from shared.services.reach import Reach
+
+
+def _data_factory(connection: Connection, reach: Reach) -> Service:
+    from shared.services.data_factory import DataFactory
+
+    return DataFactory(connection, reach)
+
+
+def _power_bi(connection: Connection, reach: Reach) -> Service:
+    from shared.services.power_bi_workspace import PowerBiWorkspace
+
+    return PowerBiWorkspace(connection, reach)
+
+
+def _synapse(connection: Connection, reach: Reach) -> Service:
+    from shared.services.synapse import Synapse
+
+    return Synapse(connection, reach)
+
+
+def _fabric(connection: Connection, reach: Reach) -> Service:
+    from shared.services.fabric import Fabric
+
+    return Fabric(connection, reach)
+
 
 SERVICES: dict[str, Callable[[Connection, Reach], Service]] = {
-    "data_factory": DataFactory,
-    "power_bi": PowerBiWorkspace,
-    "synapse": Synapse,
-    "fabric": Fabric,
+    "data_factory": _data_factory,
+    "power_bi": _power_bi,
+    "synapse": _synapse,
+    "fabric": _fabric,
 }
 
 

@@ -1,14 +1,15 @@
 """Backfills: a row for each, a mark for each that is not done, and a row for each key that has begun one.
 
 All in one partition, so that a backfill exists together with its mark, and ends together with it.
+What a backfill is gets imported where one is read or written: every process has this store, and few have one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from shared.core.backfill import Backfill, BackfillStatus
 from shared.core.ids import chain_of
 from shared.storage.base import (
     MAX_ROW_CHARACTERS,
@@ -22,6 +23,9 @@ from shared.storage.base import (
 )
 from shared.store.codec import decode, encode, key_of
 from shared.store.runs import scan_all
+
+if TYPE_CHECKING:
+    from shared.core.backfill import Backfill
 
 BACKFILLS = "backfills"
 _GROWTH_CHARACTERS = 200  # of a time, once its run and its end are known
@@ -45,6 +49,8 @@ class BackfillStore:
         """None when there is none of that id."""
         if chain_of(backfill_id) is None:
             return None
+        from shared.core.backfill import Backfill
+
         row = self._table.get(BACKFILLS, f"b.{backfill_id}")
         return None if row is None else HeldBackfill(decode(Backfill, row.data), row.etag)
 
@@ -55,6 +61,8 @@ class BackfillStore:
 
     def create(self, backfill: Backfill, key: str | None) -> bool:
         """False when the key has begun one already. Raises TooLargeError."""
+        from shared.core.backfill import Backfill
+
         data = encode(Backfill, backfill)
         if len(data) + _GROWTH_CHARACTERS * len(backfill.times) > MAX_ROW_CHARACTERS:
             raise TooLargeError("the backfill's definition, parameters and times do not fit into one row")
@@ -68,6 +76,8 @@ class BackfillStore:
 
     def save(self, held: HeldBackfill, backfill: Backfill) -> bool:
         """False when somebody else has saved it since it was read. With its end, its mark goes."""
+        from shared.core.backfill import Backfill, BackfillStatus
+
         writes: list[Write] = [Replace(Row(BACKFILLS, f"b.{backfill.id}", encode(Backfill, backfill), held.etag))]
         if backfill.status is not BackfillStatus.RUNNING:
             writes.append(Delete(BACKFILLS, f"a.{backfill.id}"))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.core.callbacks import without_tokens
-from shared.core.deadlines import Late, next_window
 from shared.core.definition import Chain, Deadline, Follow
 from shared.core.due import next_times
 from shared.core.events import Event
@@ -14,6 +13,9 @@ from shared.core.pause import Pause
 from shared.core.run import Error, FollowedJob, Run, Step, Trigger
 from shared.core.trouble import Trouble
 from shared.ports import JobSummary
+
+if TYPE_CHECKING:
+    from shared.core.deadlines import Late
 
 NEXT_TIMES = 3
 
@@ -75,6 +77,8 @@ def chain_view(
 
 
 def _deadline(deadline: Deadline, late: Late | None, now: datetime) -> dict[str, Any]:
+    from shared.core.deadlines import next_window
+
     ahead = next_window(deadline, now)
     return {
         "by": deadline.by,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -51,13 +54,14 @@ def test_azd_finds_the_app_by_its_tag() -> None:
     azure = yaml.safe_load((ROOT / "azure.yaml").read_text())
     (service,) = azure["services"]
     assert f"'azd-service-name': '{service}'" in module("function-app")
-    assert azure["services"][service] == {"project": ".", "language": "python", "host": "function"}
+    told = {key: azure["services"][service][key] for key in ("project", "language", "host")}
+    assert told == {"project": ".", "language": "python", "host": "function"}
     assert (ROOT / azure["infra"]["path"] / f"{azure['infra']['module']}.bicep").exists()
 
 
 def test_the_package_holds_the_app_and_nothing_else() -> None:
     patterns = [line for line in (ROOT / ".funcignore").read_text().splitlines() if line]
-    tracked = {path.name for path in ROOT.iterdir() if path.name != ".git"}
+    tracked = {path.name for path in ROOT.iterdir() if path.name not in (".git", "__pycache__")}
     assert {name for name in tracked if not any(fnmatch(name, pattern) for pattern in patterns)} == DEPLOYED
 
 
@@ -65,8 +69,36 @@ def test_nothing_inside_the_package_is_left_out() -> None:
     """A pattern without a slash applies at every depth."""
     patterns = [line for line in (ROOT / ".funcignore").read_text().splitlines() if line]
     for path in (ROOT / "shared").rglob("*"):
-        if "__pycache__" not in path.parts:
-            assert not any(fnmatch(path.name, pattern) for pattern in patterns), path
+        assert not any(fnmatch(path.name, pattern) for pattern in patterns), path
+
+
+def test_the_package_is_compiled_before_it_is_packed(tmp_path: Path) -> None:
+    """In a copy: this tree stays as it is. What is edited afterwards is not hidden by what was compiled."""
+    hook = yaml.safe_load((ROOT / "azure.yaml").read_text())["services"]["baton"]["hooks"]["prepackage"]
+    (tmp_path / "shared").mkdir()
+    for name in ("function_app.py", "shared/ports.py"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    for system, python in (("posix", "python3.13 "), ("windows", "py -3.13 ")):
+        words = hook[system]["run"].removeprefix(python).split()
+        done = subprocess.run([sys.executable, *words], cwd=tmp_path, check=True, capture_output=True, text=True)
+        assert done.stdout == ""
+        for compiled in tmp_path.rglob("__pycache__/*.pyc"):
+            flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
+            assert flags == 0b11, "1: by the source's hash, and not by its time; 2: which is compared"
+        found = {path.name.partition(".")[0] for path in tmp_path.rglob("__pycache__/*.pyc")}
+        assert found == {"function_app", "ports"}
+        shutil.rmtree(tmp_path / "shared" / "__pycache__")
+
+
+def test_what_is_deployed_is_compiled_by_the_apps_own_python() -> None:
+    version = re.search(r"runtime: \{\s*name: 'python'\s*version: '([\d.]+)'", module("function-app"))
+    assert version is not None
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text())
+    (setup,) = [step for step in workflow["jobs"]["deploy"]["steps"] if "setup-python" in step.get("uses", "")]
+    assert setup["with"]["python-version"] == version[1]
+    hook = yaml.safe_load((ROOT / "azure.yaml").read_text())["services"]["baton"]["hooks"]["prepackage"]
+    assert hook["posix"]["run"].startswith(f"python{version[1]} ")
+    assert hook["windows"]["run"].startswith(f"py -{version[1]} ")
 
 
 @pytest.mark.parametrize("name", [".azure", ".env", "local.settings.json", "key.pem", ".venv313", "node_modules"])

@@ -12,11 +12,12 @@ from shared.app import QUEUE, TABLE
 from shared.settings import SETTINGS, Settings
 from tests.infra.templates import INFRA, ROOT, block, keys, module
 
-# Azure's own, that the host or the worker reads.
+# Not Baton's: the host, the worker or a library reads them.
 PLATFORM = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "PYTHON_THREADPOOL_THREAD_COUNT",
+    "PYDANTIC_DISABLE_PLUGINS",
 }
 # Refused or without meaning on Flex Consumption.
 FORBIDDEN_SETTINGS = re.compile(
