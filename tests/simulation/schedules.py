@@ -47,13 +47,16 @@ class Calendar:
                 self.periods.append(Period(chain.name, told.schedule, told.done_until))
 
     def deploying(self, next_chains: list[Chain], now: datetime) -> None:
-        """A deploy begins: what is due until now is still promised, if the chain keeps a schedule."""
+        """A deploy begins: what is due until now is still promised, if the chain keeps a schedule.
+
+        One that takes the schedule away takes with it what no tick has seen, also from before an earlier deploy.
+        """
         self.agreed = None
         keeps = {chain.name for chain in next_chains if chain.schedule}
         progress = self.schedules.progress()
         for period in self.periods:
-            if period.ends is None:
-                period.ends = now if period.chain in keeps else min(now, progress[period.chain].done_until)
+            ends = now if period.ends is None else period.ends
+            period.ends = ends if period.chain in keeps else min(ends, progress[period.chain].done_until)
 
     def forgotten(self, runs: list[Run], excused: Callable[[str, datetime], bool]) -> Iterator[str]:
         """Promised times that nobody ran or reported."""
