@@ -63,6 +63,15 @@ def crowd_seconds(jobs: int) -> float:
     return jobs / JOBS_A_SECOND
 
 
+def shared_seconds(looks_a_minute: float, others: Sequence[float]) -> float:
+    """The least time between two looks at a place, where others share its budget. `others`: their pauses, seconds.
+
+    What they leave over, or an even share where they leave less: who took more steps back at its next look.
+    """
+    left = looks_a_minute - sum(60 / max(pause, SHORTEST_SECONDS) for pause in others)
+    return 60 / max(left, looks_a_minute / (len(others) + 1))
+
+
 def usual_seconds(durations: Sequence[float]) -> float | None:
     """What past durations say of the next one: their median; None without a past."""
     return median(durations) if durations else None

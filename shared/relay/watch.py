@@ -47,12 +47,14 @@ def look(world: World, key: str, token: str) -> None:
         _look_failed(world, held, error, now)
         return
     told = _tell(world, key, jobs, seen, wide=since is None)
-    watch = replace(held.watch, jobs=len(jobs), failures=0, refusals=0)
+    connection = held.watch.place.connection
+    apart = max(crowd_seconds(len(jobs)), world.budgets.spacing_seconds(world.places, key, connection, now))
+    watch = replace(held.watch, spacing_seconds=apart, failures=0, refusals=0)
     watch = replace(watch, failing_since=None, error=None, not_before=None)
     if not (told.failed or told.more):  # else what was not told is asked for again
         watch = replace(watch, looked_at=now, wide_at=now if since is None else watch.wide_at)
     pause = seconds_to_next_look([_waiting(job, now) for job in told.left]) if told.left else SHORTEST_SECONDS
-    pause = SHORTEST_SECONDS if told.more else max(pause, crowd_seconds(len(jobs)))
+    pause = SHORTEST_SECONDS if told.more else max(pause, apart)
     _schedule(world, held, replace(watch, next_look_at=world.now() + timedelta(seconds=pause)))
 
 
@@ -218,7 +220,7 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
             other.watch,
             looked_at=watch.looked_at,
             wide_at=watch.wide_at,
-            jobs=watch.jobs,
+            spacing_seconds=watch.spacing_seconds,
             failures=watch.failures,
             refusals=watch.refusals,
             failing_since=watch.failing_since,
@@ -232,7 +234,7 @@ def _schedule(world: World, held: HeldWatch, watch: Watch) -> None:
 def _rest(world: World, held: HeldWatch, now: datetime) -> None:
     """No jobs: no message, no cost. The timer drops the watch later, if it is still idle then."""
     resting = world.places.save(
-        held, replace(held.watch, active=False, next_look_at=now, looked_at=None, wide_at=None, jobs=0)
+        held, replace(held.watch, active=False, next_look_at=now, looked_at=None, wide_at=None, spacing_seconds=0)
     )
     if resting is not None and world.places.watched(held.key):
         _schedule(world, resting, replace(resting.watch, active=True, next_look_at=now))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.core.pace import crowd_seconds
 from shared.ports import Place
 from shared.relay.messages import WatchMessage, to_body
 from shared.relay.world import World, say
@@ -77,7 +76,7 @@ def _crowded_until(watch: Watch, now: datetime) -> datetime:
     began = [watch.looked_at or now]
     if watch.active and watch.next_look_at <= now:
         began.append(watch.next_look_at)
-    return max(began) + timedelta(seconds=crowd_seconds(watch.jobs))
+    return max(began) + timedelta(seconds=watch.spacing_seconds)
 
 
 def _soon_enough(watch: Watch, look_at: datetime, now: datetime, *, urgent: bool) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from shared.core.definition import StepDefinition
 from shared.core.timing import Patience
 from shared.ports import AlertSink, Clock, PostBack, RandomBits, Sender, Service, Services
+from shared.relay.budgets import Budgets
 from shared.relay.callbacks import Callbacks
 from shared.store.alerts import AlertMarks
 from shared.store.backfills import BackfillStore
@@ -64,6 +65,7 @@ class World:
     random_bits: RandomBits
     patience: Patience
     alerts: Alerts | None = None  # None: there is no topic, and nothing of it costs anything
+    budgets: Budgets = field(default_factory=Budgets)
     callbacks: Callbacks = field(default=Callbacks(secrets_missing, ""))
 
     def now(self) -> datetime:

@@ -32,7 +32,7 @@ class Watch:
     active: bool = True
     looked_at: datetime | None = None
     wide_at: datetime | None = None
-    jobs: int = 0  # under way when it was looked at
+    spacing_seconds: float = 0  # the least time between two looks
     failures: int = 0
     refusals: int = 0  # of those failures, the last ones in a row that were a definite no
     failing_since: datetime | None = None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from shared.core.errors import TryLaterError
+from shared.core.pace import crowd_seconds
 from shared.core.run import Job
 from shared.ports import Place, WatchedJob
 from shared.relay.watching import ensure_watch
@@ -46,7 +47,7 @@ def test_new_jobs_do_not_hasten_the_looks_at_a_crowded_place(small: SmallWorld) 
     crowd(small, 5_000)
     ensure_watch(small.world, PLACE, small.now)
     small.pass_time(1)
-    assert watch_of(small).watch.jobs == 5_000
+    assert watch_of(small).watch.spacing_seconds == crowd_seconds(5_000)
     for _ in range(30):
         ensure_watch(small.world, PLACE, small.now + timedelta(seconds=2))
         small.pass_time(1)
