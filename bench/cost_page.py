@@ -194,7 +194,7 @@ The loop and the Logic App notice an end after up to 30 s, and have nothing for 
 loop with rounds of 5 minutes costs a tenth, and notices after up to 5 minutes. An Until loop inside the
 pipeline need only wait for the refresh: for a short one it costs about as much as Baton, which watches the hour
 before as well. Airflow's price is for its being there, whatever runs; at 100,000 chains a day a standing
-Airflow is cheaper than Baton on Flex Consumption, if one small environment carries them.
+Airflow may be cheaper than Baton on Flex Consumption, if one small environment carries them.
 """
 
 _FORMULAS = """## Formulas and assumptions
