@@ -47,11 +47,7 @@ class FollowBook:
 
         One whose `on` has changed in a deploy may have passed over, as it was before, what counts for it now.
         """
-        if self.agreed is None:
-            return
-        kept = [(one.chain, one.follow) for one in self.promises if one.ends is None]
-        wanted = [(chain.name, one) for chain in self.agreed for one in chain.follows]
-        missing = [each for each in wanted if each not in kept]
+        missing = self._missing()
         since = self._since() if missing else {}
         for chain, follow in missing:
             if (chain, follow.what) in since:
@@ -67,11 +63,11 @@ class FollowBook:
                 one.ends = min(now, self._done_until(one)) - HIDDEN
 
     def settled(self, now: datetime) -> bool:
-        """Whether every job is over, and every follow has come so far that it has seen all."""
+        """Whether every job is over, and every follow has been noted, and has come so far that it has seen all."""
         jobs = [job for job in all_jobs(self.azure) if isinstance(job, FollowedJob)]
         last = max((job.ended_at() for job in jobs), default=datetime.min.replace(tzinfo=now.tzinfo))
         progress = [p for held in self.store.all() for p in held.followed.progress.values() if not p.absent_since]
-        return all(one.done_until > last + HIDDEN for one in progress)
+        return not self._missing() and all(one.done_until > last + HIDDEN for one in progress)
 
     def broken(
         self, runs: Iterable[Run], witness: Witness, now: datetime, excused: Callable[[str, datetime], bool]
@@ -89,6 +85,12 @@ class FollowBook:
             for job in self._promised(promise, witness, now):
                 if (promise.chain, job.id) not in found and not excused(promise.chain, job.ended_at()):
                     yield f"{promise.chain} follows {promise.follow.what}, and no run knows of its job {job.id}"
+
+    def _missing(self) -> list[tuple[str, Follow]]:
+        """What all agree to follow, by chain, and what is not promised yet."""
+        kept = [(one.chain, one.follow) for one in self.promises if one.ends is None]
+        wanted = [(chain.name, one) for chain in self.agreed or () for one in chain.follows]
+        return [each for each in wanted if each not in kept]
 
     def _wrongly_started(self, run: Run, witness: Witness, now: datetime) -> Iterator[str]:
         told = run.trigger.job
