@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.peers import page
+from bench.peers import in_readme, page
 from bench.peers.claims import claims
 from bench.peers.results import Results, measured, read
 from bench.peers.stage import Kind
@@ -92,6 +92,7 @@ def main() -> int:
     if not told.quick:
         results.written(RAW)
         page.written(results)
+        in_readme.written(results)
     print(page.in_short(results))
     return 1 if not told.page and any(claim.held is False for claim in claims(results)) else 0
 

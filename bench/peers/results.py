@@ -90,7 +90,8 @@ class Results:
 def read(path: Path) -> Results:
     """What `written` wrote."""
     told = json.loads(path.read_text())
-    return Results([measured(each) for each in told["cases"]], told["faults"], told["about"])
+    faults = {tool: told["faults"][tool] for tool in TOOLS if tool in told["faults"]}
+    return Results([measured(each) for each in told["cases"]], faults, told["about"])
 
 
 def measured(told: Mapping[str, Any]) -> Measured:

@@ -14,12 +14,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench.peers import page, plots
+from bench.peers import in_readme, page, plots
+from bench.peers.__main__ import RAW
 from bench.peers.books import delays, verdicts
 from bench.peers.claims import claims, worse
 from bench.peers.faults import MISFORTUNES, Misfortune, once_per_run
 from bench.peers.network import Network, request_to
-from bench.peers.results import Results, measured
+from bench.peers.results import Results, measured, read
 from bench.peers.stage import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -315,7 +316,8 @@ def results(*, looks: int = 1, delay: float = 10.0, unharmed: int = 20) -> Resul
         "called_failed": 0,
         "forgotten": 0,
     }
-    faults = {"baton": {each.name: well for each in MISFORTUNES}}
+    tools = ("airflow", "airflow-retry", "baton", "baton-known")
+    faults = {tool: {each.name: well for each in MISFORTUNES} for tool in tools}
     about = {
         "date": "2026-11-21",
         "machine": "m",
@@ -333,7 +335,7 @@ def test_the_claims_are_judged_by_the_figures() -> None:
     bad = claims(results(looks=2, delay=31, unharmed=19))
     assert [claim.held for claim in bad] == [False, False, *unmeasured, *[False] * 4, True, False]
     assert "61.0 a run against 2.00: 30 times" in bad[0].text
-    assert "Baton: 9 of 180 runs harmed, 9 jobs started twice, 0 cancelled" in bad[-1].text
+    assert "Baton: 18 of 360 runs harmed, 18 jobs started twice, 0 cancelled" in bad[-1].text
     assert all(claim.held is None for claim in claims(Results([], {}, {})))
 
 
@@ -391,3 +393,19 @@ def test_plots_draw_every_point_and_leave_gaps() -> None:
     assert drawn.count("<circle") == 3
     bars = plots.bars("t", "y", ["one", "two"], {"a": [1.0, None], "b": [2.0, 3.0]})
     assert bars.count('fill="#0b6e99"') == 2  # one bar, and its legend
+
+
+def test_the_readme_has_the_figures_of_the_last_measurement() -> None:
+    text = in_readme.README.read_text()
+    assert text == in_readme.replaced(text, in_readme.figures(read(RAW)))
+
+
+def test_the_readme_gets_what_counts_most() -> None:
+    table = in_readme.figures(results(looks=1, unharmed=19))
+    assert "| status reads of each pipeline run | 61.00 | the same | 1.00 (1/61) | 1.00 (1/61) |" in table
+    assert "| from its end to the refresh, median and 95th | 30.0 s, 60.0 s | the same | 10.0 s, 20.0 s |" in table
+    assert "| runs harmed by bad luck | 9 of 180 | 9 of 180 |" in table
+    text = in_readme.replaced(f"# A\n{in_readme.BEGIN}\nold\n{in_readme.END}\nend\n", "new")
+    assert text == f"# A\n{in_readme.BEGIN}\n\nnew\n\n{in_readme.END}\nend\n"
+    with pytest.raises(in_readme.NoMarksError, match="lacks"):
+        in_readme.replaced("# A", "new")
