@@ -53,4 +53,4 @@ def _is_alike(one: Connection, other: Connection) -> bool:
 def _pause_seconds(watch: Watch) -> float:
     if watch.looked_at is None:
         return SHORTEST_SECONDS
-    return max(SHORTEST_SECONDS, (watch.next_look_at - watch.looked_at).total_seconds())
+    return (watch.next_look_at - watch.looked_at).total_seconds()
