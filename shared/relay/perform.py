@@ -85,6 +85,10 @@ def _find(world: World, run: Run, step: Step) -> Fact:
         if _book(world, run, step, job):
             say("job_adopted", run=run.id, step=step.name, attempt=step.attempt, job=job.id)
             return Started(step=step.name, intent=intent.id, job=job)
+    booked = _booked(world, run, step) if looked_at >= grace_ends(intent, world.patience) else None
+    if booked is not None:
+        say("job_remembered", level=logging.WARNING, run=run.id, step=step.name, job=booked.id)
+        return Started(step=step.name, intent=intent.id, job=booked)
     return NotFound(step=step.name, intent=intent.id, looked_at=looked_at)
 
 
@@ -138,6 +142,17 @@ def _book(world: World, run: Run, step: Step, job: Job) -> bool:
     pause = seconds_to_next_look([WaitingJob((now - intent.at).total_seconds(), past)])
     ensure_watch(world, place, now + timedelta(seconds=max(pause, job.first_look_seconds or 0)))
     return True
+
+
+def _booked(world: World, run: Run, step: Step) -> Job | None:
+    """The job that this attempt has claimed, where whoever started it died before it could save that.
+
+    A service that does not list it, however long, is no reason to start a second one.
+    """
+    definition = run.step_definition(step.name)
+    key = place_key(world.service_of(definition).place(definition))
+    attempt = (run.id, step.name, step.attempt)
+    return next((w.job for w in world.places.watched(key) if (w.run_id, w.step, w.attempt) == attempt), None)
 
 
 def _order(world: World, run: Run, step: Step, intent: Intent) -> Order:

@@ -22,7 +22,6 @@ from shared.store.places import HeldWatch, Watch
 
 OVERLAP = timedelta(minutes=2)  # updates may show late, and clocks differ
 WIDE_SECONDS = 300  # after which a look asks for everything again, whatever was missed
-INLINE_ADVANCES = 8  # runs that one look advances by itself; the rest go to the queue
 TELLING_SHARE = 1 / 3  # of the time after which a look is taken for dead; what it cannot tell by then waits
 
 
@@ -82,7 +81,7 @@ def _tell(
 ) -> Told:
     """Takes the observations to their runs, for no longer than TELLING_SHARE allows."""
     left: list[WatchedJob] = []
-    budget, failed, more = INLINE_ADVANCES, False, False
+    budget, failed, more = world.inline_advances, False, False
     until = world.now() + timedelta(seconds=TELLING_SHARE * world.patience.revive_seconds)
     for watched in jobs:
         observation = seen.get(watched.job.id)

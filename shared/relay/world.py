@@ -66,6 +66,7 @@ class World:
     patience: Patience
     alerts: Alerts | None = None  # None: there is no topic, and nothing of it costs anything
     budgets: Budgets = field(default_factory=Budgets)
+    inline_advances: int = 8  # runs that one look advances by itself; the rest go to the queue
     callbacks: Callbacks = field(default=Callbacks(secrets_missing, ""))
 
     def now(self) -> datetime:

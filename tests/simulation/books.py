@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from local.simulated_azure.dataflows import Transaction
 from local.simulated_azure.fabric_items import Instance
 from local.simulated_azure.pipelines import PipelineRun
 from local.simulated_azure.power_bi import Refresh
 from local.simulated_azure.world import SimulatedAzure
+from tests.simulation.faults import HIDDEN_SECONDS
 
 TheirJob = PipelineRun | Refresh | Transaction | Instance
 
@@ -31,6 +32,11 @@ def all_jobs(azure: SimulatedAzure) -> Iterator[TheirJob]:
 def began_at(job: TheirJob) -> datetime:
     """By the service's clock."""
     return job.started_at if isinstance(job, Refresh | Transaction) else job.created_at
+
+
+def was_listed(job: TheirJob) -> bool:
+    """Whether its service showed it in time; of one that was not, nobody can tell that it has been started."""
+    return job.visible_at <= began_at(job) + timedelta(seconds=HIDDEN_SECONDS)
 
 
 def was_stopped(job: TheirJob) -> bool:

@@ -125,6 +125,11 @@ class Maker:
             return self._notebook(f"s{number}", after)
         return self._pipeline(chain, f"s{number}", after)
 
+    def _seconds(self) -> float:
+        if self._luck.strikes("a hanging pipeline", 0.02):
+            return 2_700.0  # for longer than anybody waits for a cancel to be confirmed
+        return self._chance.expovariate(1 / 200 if self._luck.strikes("a long pipeline", 0.08) else 1 / 4)
+
     def _refresh(self, name: str, after: tuple[str, ...]) -> StepDefinition:
         chance = self._chance
         return StepDefinition(
@@ -173,7 +178,7 @@ class Maker:
         telling = chance.random() < 0.7
         factory.pipelines[pipeline] = Pipeline(
             pipeline,
-            seconds=chance.expovariate(1 / 200 if self._luck.strikes("a long pipeline", 0.08) else 1 / 4),
+            seconds=self._seconds(),
             parameters={"who": None, "step": None} if telling else {},
             returns={"n": name},
             fails="no disk" if chance.random() < 0.1 else None,

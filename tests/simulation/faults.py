@@ -33,7 +33,15 @@ OTHERS = (
     "power_bi.cancel_transaction",
     "event_grid.publish",
 )
+CANCELS = {  # and what they answer when all is well
+    "data_factory.cancel_run": 200,
+    "synapse.cancel_run": 200,
+    "fabric.cancel": 202,
+    "power_bi.cancel_refresh": 200,
+    "power_bi.cancel_transaction": 200,
+}
 HIDDEN_SECONDS = 90  # less than the grace period, which is the promise
+UNLISTED_SECONDS = 3_000  # for longer than a job may be missing
 
 
 class LuckyFaults(Faults):
@@ -70,6 +78,8 @@ def all_faults() -> Iterator[Fault]:
         yield Fault(operation, when="after", lost=True)
     for operation in LISTS:
         yield Fault(operation, no_status=True)
+    for operation, status in CANCELS.items():  # taken, and not heeded
+        yield Fault(operation, status=status, body="", chance=12)
 
 
 def _at_starts(operation: str) -> list[Fault]:
@@ -80,16 +90,22 @@ def _at_starts(operation: str) -> list[Fault]:
         Fault(operation, when="before", lost=True),
         Fault(operation, when="before", status=429, retry_after="20"),
         Fault(operation, hide_seconds=HIDDEN_SECONDS, chance=4),
+        Fault(operation, hide_seconds=UNLISTED_SECONDS, chance=4),
     ]
 
 
 def named(fault: Fault) -> str:
     """The kind of luck that it is."""
-    return f"{fault.operation} {fault.when} {fault.status or _effect_of(fault)}"
+    told = "unlisted" if fault.hide_seconds == UNLISTED_SECONDS else fault.status or _effect_of(fault)
+    return f"{fault.operation} {fault.when} {told}"
 
 
 def sort_of(fault: Fault) -> str:
     """What it does, whatever the operation."""
+    if fault.status in CANCELS.values():
+        return "a deaf job"
+    if fault.hide_seconds == UNLISTED_SECONDS:
+        return "a job nobody lists"
     effect = _effect_of(fault)
     return effect if effect in ("hide_seconds", "no_status") else f"{fault.when} {effect}"
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
-from shared.core.run import Run, RunStatus, Step, StepStatus
+from local.simulated_azure.power_bi import Refresh
+from shared.core.run import Error, Run, RunStatus, Step, StepStatus
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
-from tests.simulation.books import TheirJob, looks_alike, succeeded, was_stopped
+from tests.simulation.books import TheirJob, looks_alike, succeeded, was_listed, was_stopped
 from tests.simulation.simulation import Simulation
 
 # What ends a call when the simulated world is at fault; anything else is a fault of Baton's.
+STOPPED_WITHIN = timedelta(seconds=900)  # of a cancel, however long the services were away
 EXPLAINED = ("StorageUnavailableError", "CrashError")
 
 
@@ -100,6 +103,8 @@ def _jobs(simulation: Simulation) -> Iterator[str]:
         if job_id in witness.claims:
             continue
         job = witness.job(job_id)
+        if job is not None and not was_listed(job):
+            continue
         if job is not None and looks_alike(job) and (taken or witness.was_swapped(attempt)):
             continue  # a fresh refresh of somebody's, or of another attempt's, may be taken for a lost one of ours
         yield f"job {job_id} was started for {attempt}, and no attempt knows of it"
@@ -118,9 +123,22 @@ def _step_is_true(simulation: Simulation, run: Run, step: Step, job: TheirJob) -
     good = succeeded(job, simulation.scheduler.now())
     if step.status is StepStatus.SUCCEEDED and not good:
         yield f"{run.id}: {step.name} succeeded, its job {status}"
-    if step.status is StepStatus.FAILED and good and step.error and step.error.code != "output_too_large":
-        yield f"{run.id}: {step.name} failed ({step.error}), its job {status}"
-    timed_out = step.error is not None and step.error.code == "timeout"
+    error = step.error
+    timed_out = error is not None and error.code in ("timeout", "job_missing")
+    if step.status is StepStatus.FAILED and good and not _is_open(error):
+        yield f"{run.id}: {step.name} failed ({error}), its job {status}"
     wanted = run.cancel_requested_at or timed_out or step.status is StepStatus.SUCCEEDED
     if was_stopped(job) and not wanted:
-        yield f"{run.id}: {step.name}'s healthy job was cancelled ({step.error})"
+        yield f"{run.id}: {step.name}'s healthy job was cancelled ({error})"
+    ended = job.ended_at()
+    if run.cancel_requested_at and ended > run.cancel_requested_at + STOPPED_WITHIN and was_listed(job):
+        refresh = isinstance(job, Refresh) and job.kind == "ViaApi"  # which cannot be cancelled
+        if job.id not in simulation.witness.asked and not refresh:
+            yield f"{run.id} was cancelled, and nobody asked for an end of {step.name}'s job, which went on"
+
+
+def _is_open(error: Error | None) -> bool:
+    """Whether it says that the job may go on, or may have done its work."""
+    if error is None or error.code in ("output_too_large", "job_missing"):
+        return True
+    return error.code == "timeout" and "may still be running" in error.message

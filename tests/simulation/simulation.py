@@ -113,6 +113,8 @@ class Simulation:
         handle = self._wire.handle
         session = real_session(handle) if real else cast("Any", StraightSession(handle))
         self._services = None if real else STRAIGHT
+        # A crowd, in small: what a look has seen of more than one job goes by message.
+        self._inline_advances = 1 if self.luck.strikes("a crowd", 0.4) else 8
         self.worlds = [self._world(number, session) for number in range(self.swarm.instances)]
         self.people = People(self, chance)
         self.events = Events(self)
@@ -200,6 +202,7 @@ class Simulation:
             random_bits=partial(self._bits.getrandbits, 64),
             patience=Patience(),
             alerts=alerts if self.subscriber is not None else None,
+            inline_advances=self._inline_advances,
         )
 
     def _heard_back(self, address: str, body: Mapping[str, Any]) -> None:

@@ -28,6 +28,8 @@ KINDS: Mapping[str, tuple[float, float]] = {
     "a limit": (0.25, 1.6),
     "the newest matters": (0.5, 1.8),
     "a long pipeline": (0.15, 1.0),
+    "a hanging pipeline": (0.03, 5.0),
+    "a crowd": (0.25, 2.5),
     # what people do
     "a caller": (0.7, 1.0),
     "a further caller": (0.25, 1.0),
@@ -60,6 +62,8 @@ KINDS: Mapping[str, tuple[float, float]] = {
     "after lost": (0.25, 3.0),
     "hide_seconds": (0.3, 2.0),
     "no_status": (0.2, 2.0),
+    "a deaf job": (0.1, 2.0),
+    "a job nobody lists": (0.06, 2.0),
 }
 # Where the first is, the second has something to do with it, and is there too with this chance.
 _TOGETHER = (
@@ -77,7 +81,14 @@ _TOGETHER = (
     ("a schedule", "a deploy", 0.4),
     ("a backfill", "a message is lost", 0.6),
     ("a follow", "crash", 0.6),
+    ("a crowd", "a message is lost", 0.5),
+    ("a crowd", "a message comes twice", 0.5),
+    ("a hanging pipeline", "a deaf job", 0.4),
+    ("a hanging pipeline", "a job nobody lists", 0.4),
+    ("a hanging pipeline", "a cancel", 0.4),
 )
+# Who follows jobs is promised that they are listed in time.
+APART = ("a follow", "a job nobody lists")
 _ORIGINS = ("a schedule", "a follow", "an event", "a backfill")  # of runs, besides callers
 
 
@@ -108,7 +119,7 @@ def swarm_of(seed: int) -> Swarm:
             severity=chance.choice([0.0, 0.5, 1.0, 1.0, 2.0, 4.0]),
             topic=chance.random() < 0.35,
             stays=True,
-            factors=dict.fromkeys(KINDS, 1.0),
+            factors=dict.fromkeys(KINDS, 1.0) | {chance.choices(APART, [1, 2])[0]: 0.0},
         )
     factors = _small(chance)
     # A schedule needs its time; all else comes to harm, or does not, in a minute or two.
@@ -129,6 +140,8 @@ def _small(chance: random.Random) -> Mapping[str, float]:
     for one, other, share in _TOGETHER:
         if one in there and chance.random() < share:
             there.add(other)
+    if there.issuperset(APART):
+        there.remove(APART[1])
     if there.isdisjoint(_ORIGINS):
         there.add("a caller")
     elif "a limit" not in there and chance.random() < 0.6:

@@ -87,6 +87,8 @@ class Wire:
             raise
         if self.scheduler.told is not None:
             self.scheduler.note(f"{request.method} {request.path[-40:]}: {answer.status}")
+        if answer.status < 300 and (request.method == "DELETE" or request.path.endswith("/cancel")):
+            self.witness.asked.add(request.path.removesuffix("/cancel").rpartition("/")[2])
         return answer
 
     def _jobs(self) -> set[str]:

@@ -21,9 +21,9 @@ from shared.core.backfill import Backfill
 from shared.core.definition import Chain
 from shared.core.lifecycle import RUN_TABLE, STEP_TABLE
 from shared.core.run import FINAL_STEP, Run, RunStatus, StepStatus, Transition
-from shared.storage.base import Delete, Insert, Upsert, Write
+from shared.storage.base import Delete, Insert, Replace, Upsert, Write
 from shared.store.codec import decode, key_of
-from tests.simulation.books import TheirJob, all_jobs, began_at, looks_alike
+from tests.simulation.books import TheirJob, all_jobs, began_at, looks_alike, was_listed
 
 CLOCKS_DIFFER = timedelta(seconds=20)
 
@@ -65,6 +65,8 @@ class Witness:
     claims: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     at_once: dict[str, int] = field(default_factory=dict)  # how many runs each backfill may have
     others: set[str] = field(default_factory=set)  # jobs that somebody else has started
+    accepted: set[tuple[str, str, int]] = field(default_factory=set)  # saved as such, without a job's id
+    asked: set[str] = field(default_factory=set)  # jobs whose service has taken a request to cancel them
     replaced: set[str] = field(default_factory=set)  # runs that waited until a later one took their place
     _started: defaultdict[tuple[str, str, int], list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -78,6 +80,8 @@ class Witness:
             if not isinstance(write, Delete) and write.row.key == "slots":
                 slots = json.loads(write.row.data)
                 self.replaced |= slots.get("superseded", {}).keys() - set(slots["holders"])
+            if isinstance(write, Replace) and '"accepted":true' in write.row.data:
+                self._accepted(decode(Run, write.row.data))
             if not isinstance(write, Insert | Upsert):
                 continue
             kind, _, rest = write.row.key.partition(".")
@@ -106,12 +110,31 @@ class Witness:
         self.owners[job_id] = attempt
         self.note(f"the service begins job {job_id[:8]} for {step}, attempt {number}")
         self._has_room(run_id)
-        mine = [job for job in jobs if self.claims.get(job, attempt) == attempt]
+        mine = [job for job in jobs if self.claims.get(job, attempt) == attempt and self._can_be_known(job)]
         if len(mine) > 1:
             self.wrong(f"attempt {number} of {step} of {run_id} has {len(mine)} jobs: {', '.join(mine)}")
+        self._is_alone(run_id, step)
         seen = self.runs[run_id].steps[step]
         if (seen.status, seen.attempt) != (StepStatus.STARTING, number) and not self.was_swapped(attempt):
             self.wrong(f"a job of {step} of {run_id} began, though it was saved as {seen.status}")
+
+    def _accepted(self, run: Run) -> None:
+        started = (step for step in run.steps if step.intent is not None and step.intent.accepted)
+        self.accepted |= {(run.id, step.name, step.attempt) for step in started}
+
+    def _can_be_known(self, job_id: str) -> bool:
+        """Whether Baton has booked it, has heard that it was accepted, or was shown it in time."""
+        job = self.job(job_id)
+        known = job_id in self.claims or self.owners[job_id] in self.accepted
+        return known or job is None or was_listed(job)
+
+    def _is_alone(self, run_id: str, step: str) -> None:
+        """No job begins while an earlier one of its step goes on."""
+        now = self.azure.data_factory.clock()
+        for (name, number), job_id in self.runs[run_id].jobs.items():
+            before = self.job(job_id) if name == step else None
+            if before is not None and now < before.ended_at():
+                self.wrong(f"a job of {step} of {run_id} began, and job {job_id} of attempt {number} goes on")
 
     def was_swapped(self, attempt: tuple[str, str, int]) -> bool:
         """Whether the attempt has another one's job, lost in the same moments, that looks just alike."""

@@ -16,7 +16,7 @@ from shared.relay.advance import advance
 from shared.relay.cancel import FinishedError, cancel
 from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyWaitingError
 from shared.relay.tick import tick
-from shared.relay.watch import INLINE_ADVANCES, look
+from shared.relay.watch import look
 from shared.storage.base import Row, StorageUnavailableError, Upsert
 from shared.store.runs import Held, RunStore
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
@@ -286,6 +286,34 @@ def test_a_job_that_was_shown_and_is_not_for_a_while_is_not_lost(small: SmallWor
     small.pass_time(120, ticks=())
     assert small.run(run.id).status is RunStatus.SUCCEEDED
     assert list(small.service.jobs) == ["job-1"]
+
+
+def test_a_job_that_was_booked_is_not_started_again_though_nothing_was_saved_and_it_is_not_listed(
+    small: SmallWorld,
+) -> None:
+    class DiedError(Exception):
+        pass
+
+    class Dying(RunStore):
+        def save(self, held: Held, run: Run, slots: Slots | None = None) -> Held | None:
+            if any(change.event == "start" for change in run.unsaved):
+                raise DiedError
+            return super().save(held, run, slots)
+
+    whole = small.world
+    small.world = replace(whole, runs=Dying(small.storage.table("baton")))
+    small.service.hidden.add("job-1")
+    with pytest.raises(DiedError):
+        small.start(a_chain(a_step("load")))
+    small.world = whole
+    small.pass_time(600, ticks=())
+    assert list(small.service.jobs) == ["job-1"]
+    [pointer] = small.world.runs.pointers()
+    assert _job(small, pointer.run_id).id == "job-1"
+    small.service.hidden.clear()
+    small.service.end("job-1")
+    small.pass_time(120, ticks=())
+    assert small.run(pointer.run_id).status is RunStatus.SUCCEEDED
 
 
 def test_a_timeout_cancels_the_job_and_the_next_attempt_follows(small: SmallWorld) -> None:
@@ -564,7 +592,7 @@ class FastQueue:
 
 def test_a_job_whose_run_was_told_by_message_is_watched_no_more_however_fast_that_was(small: SmallWorld) -> None:
     small.world = replace(small.world, queue=FastQueue(small))
-    for number in range(1, 2 * INLINE_ADVANCES + 1):
+    for number in range(1, 2 * small.world.inline_advances + 1):
         small.start(a_chain(a_step("load")))
         small.service.end(f"job-{number}")
     small.pass_time(10)
@@ -651,7 +679,7 @@ def test_a_place_is_what_it_leads_to_whatever_it_is_called_and_whoever_opens_it(
 
 
 def test_a_message_with_an_end_that_got_lost_is_made_up_for_by_a_look_at_everything(small: SmallWorld) -> None:
-    for _ in range(INLINE_ADVANCES + 2):
+    for _ in range(small.world.inline_advances + 2):
         small.start(a_chain(a_step("load")))
     small.pass_time(5)
     for job_id in tuple(small.service.jobs):
