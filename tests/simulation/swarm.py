@@ -21,7 +21,7 @@ KINDS: Mapping[str, tuple[float, float]] = {
     "a further step": (0.4, 0.5),
     "a notebook": (0.2, 5.0),
     "a refresh": (0.4, 2.2),
-    "a dataflow": (0.12, 12.0),
+    "a dataflow": (0.15, 12.0),
     "a schedule": (0.08, 4.0),
     "a follow": (0.12, 4.5),
     "nightly fails": (1.0, 1.0),
