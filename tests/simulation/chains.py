@@ -49,7 +49,7 @@ class Maker:
             factory.pipelines[NIGHTLY] = Pipeline(NIGHTLY, seconds=seconds, fails="no disk" if fails else None)
         self._starts: dict[str, list[StepDefinition]] = {}  # pipelines, by the chain that starts them
         azure.fabric.retry_after_seconds = chance.choice([1, 5, 60])
-        azure.fabric.names_jobs = chance.random() < 0.8
+        azure.fabric.names_jobs = chance.random() < 0.6
 
     def chains(self) -> list[Chain]:
         """One to three."""

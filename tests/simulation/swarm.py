@@ -28,7 +28,7 @@ KINDS: Mapping[str, tuple[float, float]] = {
     "a limit": (0.25, 1.6),
     "the newest matters": (0.5, 1.8),
     "a long pipeline": (0.15, 1.0),
-    "a hanging pipeline": (0.03, 5.0),
+    "a hanging pipeline": (0.04, 25.0),
     "a crowd": (0.25, 2.5),
     # what people do
     "a caller": (0.7, 1.0),
@@ -86,6 +86,7 @@ _TOGETHER = (
     ("a hanging pipeline", "a deaf job", 0.4),
     ("a hanging pipeline", "a job nobody lists", 0.4),
     ("a hanging pipeline", "a cancel", 0.4),
+    ("a notebook", "a job nobody lists", 0.15),
 )
 # Who follows jobs is promised that they are listed in time.
 APART = ("a follow", "a job nobody lists")
