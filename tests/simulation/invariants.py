@@ -124,8 +124,9 @@ def _step_is_true(simulation: Simulation, run: Run, step: Step, job: TheirJob) -
     if step.status is StepStatus.SUCCEEDED and not good:
         yield f"{run.id}: {step.name} succeeded, its job {status}"
     error = step.error
-    timed_out = error is not None and error.code in ("timeout", "job_missing")
-    if step.status is StepStatus.FAILED and good and not _is_open(error):
+    unseen = error is not None and error.code == "job_missing" and not was_listed(job)
+    timed_out = unseen or (error is not None and error.code == "timeout")
+    if step.status is StepStatus.FAILED and good and not (unseen or _is_open(error)):
         yield f"{run.id}: {step.name} failed ({error}), its job {status}"
     wanted = run.cancel_requested_at or timed_out or step.status is StepStatus.SUCCEEDED
     if was_stopped(job) and not wanted:
@@ -139,6 +140,6 @@ def _step_is_true(simulation: Simulation, run: Run, step: Step, job: TheirJob) -
 
 def _is_open(error: Error | None) -> bool:
     """Whether it says that the job may go on, or may have done its work."""
-    if error is None or error.code in ("output_too_large", "job_missing"):
+    if error is None or error.code == "output_too_large":
         return True
     return error.code == "timeout" and "may still be running" in error.message

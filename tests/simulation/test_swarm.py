@@ -10,7 +10,7 @@ from tests.simulation.faults import LISTS, OTHERS, STARTS, all_faults, named, so
 from tests.simulation.simulation import Simulation
 from tests.simulation.swarm import APART, KINDS, LARGE_EVERY, swarm_of
 
-PLAYED = 450
+PLAYED = 600
 RARE = {"power_bi.cancel_transaction", "power_bi.cancel_refresh", "power_bi.transactions"}  # in so few seeds
 
 
