@@ -151,7 +151,9 @@ class PipelineApi:
             return problem(404, "NotFound", f"Pipeline run {run_id} was not found.")
         if run.status(self.clock()) in FINAL:
             return problem(400, "BadRequest", f"Pipeline run {run_id} is over.")
-        run.cancel_at = run.cancel_at or self.clock()
+        pipeline = factory.pipelines.get(run.pipeline)
+        if pipeline is None or pipeline.heeds_cancel:
+            run.cancel_at = run.cancel_at or self.clock()
         return answer(200)
 
     def query_activities(self, factory: Factory, run_id: str, request: Request) -> Response:

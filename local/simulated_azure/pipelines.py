@@ -34,6 +34,7 @@ class Pipeline:
     fails: str | None = None  # in its last activity
     activities: tuple[str, ...] = ("Copy",)
     web_hook: WebHook | None = None  # its only activity, in place of those
+    heeds_cancel: bool = True  # else its runs go on, though the cancel was accepted
 
 
 @dataclass(slots=True)

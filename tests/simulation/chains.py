@@ -182,6 +182,7 @@ class Maker:
             parameters={"who": None, "step": None} if telling else {},
             returns={"n": name},
             fails="no disk" if chance.random() < 0.1 else None,
+            heeds_cancel=not self._luck.strikes("a deaf pipeline", 0.05),
         )
         return StepDefinition(
             name=name,

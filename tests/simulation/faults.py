@@ -33,13 +33,6 @@ OTHERS = (
     "power_bi.cancel_transaction",
     "event_grid.publish",
 )
-CANCELS = {  # and what they answer when all is well
-    "data_factory.cancel_run": 200,
-    "synapse.cancel_run": 200,
-    "fabric.cancel": 202,
-    "power_bi.cancel_refresh": 200,
-    "power_bi.cancel_transaction": 200,
-}
 HIDDEN_SECONDS = 90  # less than the grace period, which is the promise
 UNLISTED_SECONDS = 3_000  # for longer than a job may be missing
 
@@ -58,7 +51,8 @@ class LuckyFaults(Faults):
 def switch_on(azure: SimulatedAzure, luck: Luck, severity: float, factors: Mapping[str, float]) -> Faults:
     """The faults, in place of those of the services. `factors`: how much likelier than usual each sort is."""
     faults = LuckyFaults(luck)
-    for service in (azure, azure.data_factory, azure.synapse, azure.power_bi, azure.fabric):
+    power_bi = azure.power_bi
+    for service in (azure, azure.data_factory, azure.synapse, power_bi, power_bi.dataflows, azure.fabric):
         service.faults = faults
     share = min(0.12, 0.03 * severity)
     if severity:
@@ -78,8 +72,6 @@ def all_faults() -> Iterator[Fault]:
         yield Fault(operation, when="after", lost=True)
     for operation in LISTS:
         yield Fault(operation, no_status=True)
-    for operation, status in CANCELS.items():  # taken, and not heeded
-        yield Fault(operation, status=status, body="", chance=12)
 
 
 def _at_starts(operation: str) -> list[Fault]:
@@ -102,8 +94,6 @@ def named(fault: Fault) -> str:
 
 def sort_of(fault: Fault) -> str:
     """What it does, whatever the operation."""
-    if fault.status in CANCELS.values():
-        return "a deaf job"
     if fault.hide_seconds == UNLISTED_SECONDS:
         return "a job nobody lists"
     effect = _effect_of(fault)

@@ -29,6 +29,7 @@ KINDS: Mapping[str, tuple[float, float]] = {
     "the newest matters": (0.5, 1.8),
     "a long pipeline": (0.15, 1.0),
     "a hanging pipeline": (0.04, 25.0),
+    "a deaf pipeline": (0.06, 10.0),
     "a crowd": (0.25, 2.5),
     # what people do
     "a caller": (0.7, 1.0),
@@ -62,7 +63,6 @@ KINDS: Mapping[str, tuple[float, float]] = {
     "after lost": (0.25, 3.0),
     "hide_seconds": (0.3, 2.0),
     "no_status": (0.2, 2.0),
-    "a deaf job": (0.1, 2.0),
     "a job nobody lists": (0.06, 2.0),
 }
 # Where the first is, the second has something to do with it, and is there too with this chance.
@@ -83,10 +83,11 @@ _TOGETHER = (
     ("a follow", "crash", 0.6),
     ("a crowd", "a message is lost", 0.5),
     ("a crowd", "a message comes twice", 0.5),
-    ("a hanging pipeline", "a deaf job", 0.4),
+    ("a hanging pipeline", "a deaf pipeline", 0.5),
     ("a hanging pipeline", "a job nobody lists", 0.4),
     ("a hanging pipeline", "a cancel", 0.4),
-    ("a notebook", "a job nobody lists", 0.15),
+    ("a notebook", "a job nobody lists", 0.2),
+    ("a cancel", "before status", 0.4),
 )
 # Who follows jobs is promised that they are listed in time.
 APART = ("a follow", "a job nobody lists")
