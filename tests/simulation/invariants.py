@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from local.simulated_azure.power_bi import Refresh
-from shared.core.run import Error, Run, RunStatus, Step, StepStatus
+from shared.core.run import Run, RunStatus, Step, StepStatus
 from shared.store.places import PlaceStore
 from shared.store.runs import RunStore
 from tests.simulation.books import TheirJob, looks_alike, succeeded, was_listed, was_stopped
 from tests.simulation.simulation import Simulation
 
-# What ends a call when the simulated world is at fault; anything else is a fault of Baton's.
 STOPPED_WITHIN = timedelta(seconds=900)  # of a cancel, however long the services were away
+A_LOOK = timedelta(minutes=2)  # after which an end is known
+# What ends a call when the simulated world is at fault; anything else is a fault of Baton's.
 EXPLAINED = ("StorageUnavailableError", "CrashError")
 
 
@@ -126,7 +127,7 @@ def _step_is_true(simulation: Simulation, run: Run, step: Step, job: TheirJob) -
     error = step.error
     unseen = error is not None and error.code == "job_missing" and not was_listed(job)
     timed_out = unseen or (error is not None and error.code == "timeout")
-    if step.status is StepStatus.FAILED and good and not (unseen or _is_open(error)):
+    if step.status is StepStatus.FAILED and good and not (unseen or _is_open(step, job)):
         yield f"{run.id}: {step.name} failed ({error}), its job {status}"
     wanted = run.cancel_requested_at or timed_out or step.status is StepStatus.SUCCEEDED
     if was_stopped(job) and not wanted:
@@ -138,8 +139,9 @@ def _step_is_true(simulation: Simulation, run: Run, step: Step, job: TheirJob) -
             yield f"{run.id} was cancelled, and nobody asked for an end of {step.name}'s job, which went on"
 
 
-def _is_open(error: Error | None) -> bool:
-    """Whether it says that the job may go on, or may have done its work."""
-    if error is None or error.code == "output_too_large":
+def _is_open(step: Step, job: TheirJob) -> bool:
+    """Whether the step says that its job has done its work, or truly says that the job may still be running."""
+    if step.error is None or step.error.code == "output_too_large":
         return True
-    return error.code == "timeout" and "may still be running" in error.message
+    given_up = step.error.code == "timeout" and "may still be running" in step.error.message
+    return given_up and step.finished_at is not None and job.ended_at() > step.finished_at - A_LOOK

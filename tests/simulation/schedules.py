@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.core.definition import Chain, Schedule
 from shared.core.due import due_times
@@ -12,6 +12,7 @@ from shared.core.run import Run
 from shared.store.schedules import ScheduleStore
 
 CLOCKS_DIFFER = timedelta(seconds=20)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -46,17 +47,19 @@ class Calendar:
             if told is not None and told.schedule == chain.schedule:
                 self.periods.append(Period(chain.name, told.schedule, told.done_until))
 
-    def deploying(self, next_chains: list[Chain], now: datetime) -> None:
+    def deploying(self, next_chains: list[Chain], now: datetime, ticked_at: datetime = NEVER) -> None:
         """A deploy begins: what is due until now is still promised, if the chain keeps a schedule.
 
         One that takes the schedule away takes with it what no tick has seen, also from before an earlier deploy.
+        `ticked_at`: until when a tick has surely seen all that was due.
         """
         self.agreed = None
         keeps = {chain.name for chain in next_chains if chain.schedule}
         progress = self.schedules.progress()
         for period in self.periods:
             ends = now if period.ends is None else period.ends
-            period.ends = ends if period.chain in keeps else min(ends, progress[period.chain].done_until)
+            seen = max(progress[period.chain].done_until, ticked_at)
+            period.ends = ends if period.chain in keeps else min(ends, seen)
 
     def forgotten(self, runs: list[Run], excused: Callable[[str, datetime], bool]) -> Iterator[str]:
         """Promised times that nobody ran or reported."""

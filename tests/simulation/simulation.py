@@ -43,7 +43,7 @@ from tests.simulation.luck import Luck, Misfortune
 from tests.simulation.memory import MemoryTable
 from tests.simulation.people import People
 from tests.simulation.scheduler import CrashError, Scheduler, Weather
-from tests.simulation.schedules import Calendar
+from tests.simulation.schedules import NEVER, Calendar
 from tests.simulation.storage import FaultyTable, SimulatedQueue
 from tests.simulation.swarm import swarm_of
 from tests.simulation.wire import Wire
@@ -52,6 +52,7 @@ from tests.simulation.witness import Witness
 LAST_SECOND = 4 * 86_400.0
 MOST_EFFECTS = 50_000  # a hundred times what a seed takes
 PEACE_SECONDS = 130.0  # in which schedules still fire
+A_TICK = timedelta(seconds=70)  # by then one has come that nothing kept from its work
 IDLE_WATCH_SECONDS = 150.0  # in which idle watches are dropped
 LATEST_MESSAGE_SECONDS = 700.0  # for so long one that nobody needs any more may be on its way
 SETTINGS = Settings.from_mapping({"AzureWebJobsStorage": "sqlite::memory:"})
@@ -141,10 +142,12 @@ class Simulation:
         if self.subscriber is not None:
             outage(self.azure, self.scheduler, self.luck)
         self.scheduler.note("the faults stop")
+        ticked_at = NEVER
         if self._keeps_schedules():
             self.scheduler.run_until(self.bad_until + PEACE_SECONDS, self._is_broken)
+            ticked_at = self.scheduler.now() - A_TICK
         quiet = [replace(chain, schedule=None) for chain in self.calendar.agreed or []]
-        self.calendar.deploying([], self.scheduler.now())
+        self.calendar.deploying([], self.scheduler.now(), ticked_at)
         self.declared = [quiet] * self.swarm.instances  # no schedule brings new runs any more
         self._ends = True
         self.scheduler.run_until(LAST_SECOND, self._is_over)
