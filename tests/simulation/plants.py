@@ -135,6 +135,18 @@ def a_failed_look_is_a_verdict(simulation: Simulation) -> None:
     _in_every_world(simulation, lambda world: replace(world, places=Dropping(world.places._table)))
 
 
+def believe_in_messages(simulation: Simulation) -> None:
+    """Tells a run of its job's end once, and never asks whether it has heard."""
+
+    class Believing(PlaceStore):
+        def update(self, key: str, watched: WatchedJob) -> None:
+            if watched.told_at is not None:
+                watched = replace(watched, told_at=watched.told_at + timedelta(days=365))
+            super().update(key, watched)
+
+    _in_every_world(simulation, lambda world: replace(world, places=Believing(world.places._table)))
+
+
 def schedules_begin_anew(simulation: Simulation) -> None:
     """Lets a schedule count from now on whenever a tick finds nothing to run."""
 
@@ -312,6 +324,7 @@ PLANTS = (
     no_grace,
     no_claims,
     a_failed_look_is_a_verdict,
+    believe_in_messages,
     schedules_begin_anew,
     move_the_window_first,
     lose_a_transition,
