@@ -32,14 +32,11 @@ LONGEST_KNOWN_SECONDS = 7 * 86_400.0  # as no timeout is longer
 FADING = 0.8  # what a night counts for in comparison with the one after it
 ODD_TIMES = 2.0  # what took longer than so many times what three of four nights take does not count as longer
 KEPT_DURATIONS = 15
-JOBS_A_SECOND = (
-    500  # that looks at one place may read: of a factory, about 350 pages a minute where 1,000 are allowed
-)
+JOBS_A_SECOND = 500  # that looks at one place read at most: of a factory, 350 pages a minute of 1,000 allowed
 
 _GRID = 48  # ages at which a plan is reckoned, besides those around the past
-_SURPRISES_END = math.log(
-    LONGEST_KNOWN_SECONDS
-)  # surprises come at any age between a second and a week, on a log scale
+# Surprises come at any age between a second and a week, on a log scale.
+_SURPRISES_END = math.log(LONGEST_KNOWN_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
