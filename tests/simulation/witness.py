@@ -113,7 +113,7 @@ class Witness:
         mine = [job for job in jobs if self.claims.get(job, attempt) == attempt and self._can_be_known(job)]
         if len(mine) > 1:
             self.wrong(f"attempt {number} of {step} of {run_id} has {len(mine)} jobs: {', '.join(mine)}")
-        self._is_alone(run_id, step)
+        self._is_alone(attempt)
         seen = self.runs[run_id].steps[step]
         if (seen.status, seen.attempt) != (StepStatus.STARTING, number) and not self.was_swapped(attempt):
             self.wrong(f"a job of {step} of {run_id} began, though it was saved as {seen.status}")
@@ -128,13 +128,14 @@ class Witness:
         known = job_id in self.claims or self.owners[job_id] in self.accepted
         return known or job is None or was_listed(job)
 
-    def _is_alone(self, run_id: str, step: str) -> None:
-        """No job begins while an earlier one of its step goes on."""
+    def _is_alone(self, attempt: tuple[str, str, int]) -> None:
+        """No job begins while that of an earlier attempt goes on."""
+        run_id, step, number = attempt
         now = self.azure.data_factory.clock()
-        for (name, number), job_id in self.runs[run_id].jobs.items():
-            before = self.job(job_id) if name == step else None
+        for (name, earlier), job_id in self.runs[run_id].jobs.items():
+            before = self.job(job_id) if name == step and earlier < number else None
             if before is not None and now < before.ended_at():
-                self.wrong(f"a job of {step} of {run_id} began, and job {job_id} of attempt {number} goes on")
+                self.wrong(f"a job of {step} of {run_id} began, and job {job_id} of attempt {earlier} goes on")
 
     def was_swapped(self, attempt: tuple[str, str, int]) -> bool:
         """Whether the attempt has another one's job, lost in the same moments, that looks just alike."""
