@@ -86,7 +86,7 @@ def _find(world: World, run: Run, step: Step) -> Fact:
             say("job_adopted", run=run.id, step=step.name, attempt=step.attempt, job=job.id)
             return Started(step=step.name, intent=intent.id, job=job)
     booked = _booked(world, run, step) if looked_at >= grace_ends(intent, world.patience) else None
-    if booked is not None:
+    if booked is not None and _book(world, run, step, booked):  # again: perhaps it is not watched yet
         say("job_remembered", level=logging.WARNING, run=run.id, step=step.name, job=booked.id)
         return Started(step=step.name, intent=intent.id, job=booked)
     return NotFound(step=step.name, intent=intent.id, looked_at=looked_at)
