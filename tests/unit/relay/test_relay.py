@@ -18,10 +18,15 @@ from shared.relay.start import AlreadyRunningError, BadParametersError, TooManyW
 from shared.relay.tick import tick
 from shared.relay.watch import look
 from shared.storage.base import Row, StorageUnavailableError, Upsert
+from shared.store.places import PlaceStore, Watch
 from shared.store.runs import Held, RunStore
 from tests.unit.relay.small_world import T0, SmallWorld, a_chain, a_step
 
 LOST = UnclearError("no_answer", "The response was lost.")
+
+
+class DiedError(Exception):
+    """The process is gone."""
 
 
 @pytest.fixture
@@ -228,9 +233,6 @@ def test_the_timer_comes_round_to_every_run_however_many_there_are(small: SmallW
 
 
 def test_a_run_accepted_by_a_process_that_died_at_once_is_found_by_the_timer(small: SmallWorld) -> None:
-    class DiedError(Exception):
-        pass
-
     small.service.start_fails = [DiedError()]  # type: ignore[list-item]
     with pytest.raises(DiedError):
         small.start(a_chain(a_step("load")))
@@ -288,20 +290,24 @@ def test_a_job_that_was_shown_and_is_not_for_a_while_is_not_lost(small: SmallWor
     assert list(small.service.jobs) == ["job-1"]
 
 
-def test_a_job_that_was_booked_is_not_started_again_though_nothing_was_saved_and_it_is_not_listed(
-    small: SmallWorld,
+class DiesBeforeTheSave(RunStore):
+    def save(self, held: Held, run: Run, slots: Slots | None = None) -> Held | None:
+        if any(change.event == "start" for change in run.unsaved):
+            raise DiedError
+        return super().save(held, run, slots)
+
+
+class DiesBeforeTheWatch(PlaceStore):
+    def begin(self, key: str, watch: Watch) -> bool:
+        raise DiedError
+
+
+@pytest.mark.parametrize("dying", [{"runs": DiesBeforeTheSave}, {"places": DiesBeforeTheWatch}])
+def test_a_job_that_was_booked_is_not_started_again_though_it_is_not_listed(
+    small: SmallWorld, dying: dict[str, type]
 ) -> None:
-    class DiedError(Exception):
-        pass
-
-    class Dying(RunStore):
-        def save(self, held: Held, run: Run, slots: Slots | None = None) -> Held | None:
-            if any(change.event == "start" for change in run.unsaved):
-                raise DiedError
-            return super().save(held, run, slots)
-
-    whole = small.world
-    small.world = replace(whole, runs=Dying(small.storage.table("baton")))
+    whole, table = small.world, small.storage.table("baton")
+    small.world = replace(whole, **{name: store(table) for name, store in dying.items()})
     small.service.hidden.add("job-1")
     with pytest.raises(DiedError):
         small.start(a_chain(a_step("load")))
