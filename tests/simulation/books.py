@@ -49,5 +49,5 @@ def succeeded(job: TheirJob, now: datetime) -> bool:
 
 
 def looks_alike(job: TheirJob) -> bool:
-    """Whether its service shows nothing of whom it was started for."""
-    return not isinstance(job, PipelineRun) or not job.parameters
+    """Whether its service shows nothing of whom it was started for: a run that goes on with another shows its."""
+    return not isinstance(job, PipelineRun) or not job.parameters or job.group != job.id

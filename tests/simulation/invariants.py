@@ -38,6 +38,7 @@ def _at_the_end(simulation: Simulation) -> Iterator[str]:
     if simulation.subscriber is not None:
         yield from simulation.subscriber.missed(simulation.table, runs)
     yield from simulation.holds.wrong(runs)
+    yield from simulation.hooks.missed(runs)
     for run in runs:
         if run.id in simulation.people.cancelled and run.cancel_requested_at is None:
             yield f"{run.id} was to be cancelled, and does not know it"

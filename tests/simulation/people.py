@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from shared.core.run import Trigger
+from shared.core.ids import chain_of
+from shared.core.rerun import NothingToRunError
+from shared.core.run import RunStatus, Trigger
 from shared.relay.cancel import FinishedError, cancel
+from shared.relay.rerun import rerun
 from shared.relay.start import BusyError, start
+from shared.relay.web_hooks import owe
 from shared.relay.world import World
 from tests.simulation.chains import NIGHTLY
 from tests.simulation.followed import run_by_somebody
@@ -27,6 +30,7 @@ class Caller:
     chain: str
     key: str
     run_ids: set[str] = field(default_factory=set)
+    waits_at: str | None = None  # a pipeline that is to be called back there
 
 
 class People:
@@ -38,9 +42,6 @@ class People:
         self.cancelled: set[str] = set()
         self._simulation = simulation
         self._chance = chance
-
-    def hear(self, address: str, body: Mapping[str, Any]) -> None:
-        """A pipeline that waited is called back."""
 
     def plan(self) -> None:
         """Nobody comes after the faults have stopped."""
@@ -56,6 +57,7 @@ class People:
             ("others run", 6, 0.5, 0, self._others_run),
             ("a cancel", 2, 0.25, 5, self._cancel_any),
             ("a deploy", 2, 0.15, 5, self._deploy),
+            ("a rerun", 2, 0.2, 5, self._rerun_any),
         ):
             for _ in range(most):
                 if luck.strikes(what, share):
@@ -64,6 +66,8 @@ class People:
     def _calls(self, key: str, end: float) -> None:
         luck = self._simulation.luck
         caller = Caller(self._chance.choice(self._simulation.declared[0]).name, key)
+        if luck.strikes("a pipeline waits", 0.2):
+            caller.waits_at = f"https://{key.replace(' ', '-')}"
         self.callers.append(caller)
         when = luck.between("caller", 0, end * 0.8)
         times = 1 + sum(luck.strikes("the same call again", 0.3) for _ in range(2))
@@ -79,6 +83,9 @@ class People:
             if chain is None:
                 return  # 404: a deploy has dropped it
             run, _ = start(world, chain, Trigger(type="http", time=world.now()), {}, cause=caller.key)
+            if caller.waits_at is not None:
+                owe(world, run.id, caller.waits_at)
+                simulation.hooks.owed[caller.waits_at] = run.id
             caller.run_ids.add(run.id)
 
         def ended(error: BaseException | None) -> None:
@@ -106,6 +113,41 @@ class People:
                 self._simulation.witness.cancelled(run_id)
 
         self._simulation.call("cancel", work)
+
+    def _rerun_any(self) -> None:
+        """Somebody wants a run that has ended done again, and asks until it is accepted."""
+        simulation, luck = self._simulation, self._simulation.luck
+        known = (run_id for caller in self.callers for run_id in caller.run_ids)
+        ended = sorted(one for one in known if simulation.witness.runs[one].status is not RunStatus.RUNNING)
+        if not ended:
+            if simulation.scheduler.seconds < simulation.bad_until:
+                simulation.scheduler.after(ASK_AGAIN_SECONDS, self._rerun_any)
+            return
+        run_id = ended[luck.one_of("a rerun", len(ended))]
+        begin = ("failed", "start")[luck.one_of("a rerun", 2)]
+        caller = Caller(chain_of(run_id) or "", f"rerun {len(self.callers)}")
+        self.callers.append(caller)
+        for _ in range(1 + luck.one_of("a rerun", 2)):
+            self.waiting += 1
+            simulation.scheduler.after(luck.between("a rerun", 0, 5), lambda: self._rerun(caller, run_id, begin))
+
+    def _rerun(self, caller: Caller, run_id: str, begin: str) -> None:
+        simulation = self._simulation
+
+        def work(world: World, number: int) -> None:
+            declared = next((one for one in simulation.declared[number] if one.name == caller.chain), None)
+            run = rerun(world, run_id, begin, declared, key=caller.key)
+            assert run is not None
+            caller.run_ids.add(run.id)
+
+        def ended(error: BaseException | None) -> None:
+            if error is None or isinstance(error, BusyError | NothingToRunError):
+                self.waiting -= 1
+                return
+            simulation.scheduler.note(f"{caller.key} has no answer, and will ask again: {error!r}")
+            simulation.scheduler.after(ASK_AGAIN_SECONDS, lambda: self._rerun(caller, run_id, begin))
+
+        simulation.call(caller.key, work, ended)
 
     def _others_refresh(self) -> None:
         """Somebody else refreshes a model, when it is not busy."""

@@ -15,6 +15,7 @@ from shared.core.pause import Pause
 from shared.core.run import Job, Run
 from shared.core.slots import Slots
 from shared.core.timing import Patience
+from shared.core.web_hook import Debt
 from shared.ports import AlertSink, Order, Service, WatchedJob
 from shared.relay.world import Alerts, World
 from shared.storage.base import Delete, Replace, Upsert, Write
@@ -25,6 +26,7 @@ from shared.store.pauses import PauseStore
 from shared.store.places import PlaceStore
 from shared.store.runs import Held, Pointer, RunStore
 from shared.store.schedules import Progress, ScheduleStore
+from shared.store.web_hooks import WebHookStore
 from tests.simulation.simulation import Simulation
 from tests.simulation.wire import Overheard
 
@@ -303,6 +305,29 @@ def forget_the_backfill(simulation: Simulation) -> None:
     _in_every_world(simulation, lambda world: replace(world, backfills=Forgetful(world.backfills._table)))
 
 
+def forget_who_waits(simulation: Simulation) -> None:
+    """Calls a pipeline back by message only, however that ends."""
+
+    class Forgetful(WebHookStore):
+        def all(self) -> Iterator[Debt]:
+            return iter(())
+
+    _in_every_world(simulation, lambda world: replace(world, web_hooks=Forgetful(world.web_hooks._table)))
+
+
+def rerun_twice(simulation: Simulation) -> None:
+    """Pays no heed to the key of a rerun."""
+
+    class Forgetful(RunStore):
+        def run_of(self, chain: str, cause: str) -> str | None:
+            return None if cause.startswith("rerun ") else super().run_of(chain, cause)
+
+        def create(self, run: Run, cause: str, slots: Slots | None) -> Held | None:
+            return super().create(run, f"run {run.id}" if cause.startswith("rerun ") else cause, slots)
+
+    _in_every_world(simulation, lambda world: replace(world, runs=Forgetful(world.runs._table)))
+
+
 def begin_all_times_at_once(simulation: Simulation) -> None:
     """Pays no heed to how many runs a backfill may have at once."""
 
@@ -337,6 +362,8 @@ PLANTS = (
     never_ask_the_other_to_stop,
     overlook_the_pause,
     forget_the_backfill,
+    forget_who_waits,
+    rerun_twice,
     begin_all_times_at_once,
 )
 

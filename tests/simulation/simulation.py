@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import timedelta
@@ -39,6 +39,7 @@ from tests.simulation.events import Events
 from tests.simulation.faults import switch_on
 from tests.simulation.followed import FollowBook
 from tests.simulation.holds import Holds
+from tests.simulation.hooks import Hooks
 from tests.simulation.luck import Luck, Misfortune
 from tests.simulation.memory import MemoryTable
 from tests.simulation.people import People
@@ -114,6 +115,7 @@ class Simulation:
         handle = self._wire.handle
         session = real_session(handle) if real else cast("Any", StraightSession(handle))
         self._services = None if real else STRAIGHT
+        self.hooks = Hooks(self)
         # A crowd, in small: what a look has seen of more than one job goes by message.
         self._inline_advances = 1 if self.luck.strikes("a crowd", 0.4) else 8
         self.worlds = [self._world(number, session) for number in range(self.swarm.instances)]
@@ -198,7 +200,7 @@ class Simulation:
         alerts = Alerts(sink=topic, marks=AlertMarks(table), outbox=Outbox(table))
         return World(
             **stores_over(table),
-            post_back=self._heard_back,
+            post_back=self.hooks.hear,
             queue=SimulatedQueue(self.scheduler, self._deliver, self.bad),
             services=self._wire.services(Registry(reach, self._services)),
             clock=clock,
@@ -207,9 +209,6 @@ class Simulation:
             alerts=alerts if self.subscriber is not None else None,
             inline_advances=self._inline_advances,
         )
-
-    def _heard_back(self, address: str, body: Mapping[str, Any]) -> None:
-        self.people.hear(address, body)
 
     def _minute(self) -> None:
         """The timer: on time, missed, or twice."""
@@ -230,6 +229,7 @@ class Simulation:
             and not self.people.waiting
             and not self.events.waiting
             and self.holds.is_quiet()
+            and self.hooks.is_quiet()
             and not list(RunStore(self.table).pointers())
             and not any(places.watched(held.key) for held in places.watches())
             and not (self.subscriber and self.subscriber.waits_for(self.table))

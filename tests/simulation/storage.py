@@ -53,7 +53,7 @@ class FaultyTable:
 
 @dataclass(slots=True)
 class SimulatedQueue:
-    """Delivers to whoever is there: late, twice, out of order, or not at all."""
+    """Delivers to whoever is there: late, twice, out of order, or not at all. Or it does not answer who sends."""
 
     scheduler: Scheduler
     deliver: Callable[[str, int], None]
@@ -61,6 +61,7 @@ class SimulatedQueue:
 
     def send(self, body: str, *, delay_seconds: float = 0) -> None:
         self.scheduler.effect("a send")
+        self._perhaps("the queue does not answer")
         luck, bad = self.scheduler.luck, self.chance(0.05)
         if bad and luck.strikes("a message is lost", bad):
             self.scheduler.note(f"the message is lost: {body[:90]}")
@@ -70,6 +71,13 @@ class SimulatedQueue:
                 self.scheduler.note(f"the message will come twice: {body[:90]}")
                 self._put(body, delay_seconds + luck.between("message delay", 0, 60))
         self.scheduler.effect("the end of a send")
+        self._perhaps("the queue loses an answer")
+
+    def _perhaps(self, what: str) -> None:
+        chance = self.chance(0.01)
+        if chance and self.scheduler.luck.strikes(what, chance):
+            self.scheduler.note(what)
+            raise StorageUnavailableError(f"simulated: {what}")
 
     def _put(self, body: str, delay_seconds: float) -> None:
         self.scheduler.after(delay_seconds, lambda: self.deliver(body, 1))

@@ -20,7 +20,7 @@ from local.simulated_azure.world import SimulatedAzure
 from shared.core.backfill import Backfill
 from shared.core.definition import Chain
 from shared.core.lifecycle import RUN_TABLE, STEP_TABLE
-from shared.core.run import FINAL_STEP, Run, RunStatus, StepStatus, Transition
+from shared.core.run import FINAL_STEP, Run, RunStatus, Step, StepStatus, Transition
 from shared.storage.base import Delete, Insert, Replace, Upsert, Write
 from shared.store.codec import decode, key_of
 from tests.simulation.books import TheirJob, all_jobs, began_at, looks_alike, was_listed
@@ -95,7 +95,7 @@ class Witness:
                     and len(write.row.data) > 10
                     and (run := decode(Run, write.row.data)).id not in self.runs
                 ):
-                    steps = {step.name: SeenStep() for step in run.steps}
+                    steps = {step.name: _seen(step) for step in run.steps}  # a rerun keeps what has succeeded
                     self.runs[run.id] = SeenRun(run.definition, steps=steps, backfill=run.backfill)
                     self._is_its_turn(run.backfill)
                 elif kind == "t":
@@ -259,6 +259,10 @@ class Witness:
             ended = self.job(run.steps[before].job_id or "")
             if ended is None or began_at(job) < ended.ended_at():
                 self.wrong(f"{name} counts, but began before {before} had ended")
+
+
+def _seen(step: Step) -> SeenStep:
+    return SeenStep(step.status, step.attempt, step.job.id if step.job else None)
 
 
 def _after(definition: Chain, step: str | None) -> tuple[str, ...]:
