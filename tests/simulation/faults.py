@@ -68,7 +68,8 @@ def all_faults() -> Iterator[Fault]:
     for operation in STARTS:
         yield from _at_starts(operation)
     for operation in OTHERS:
-        yield from (Fault(operation, status=status, chance=1 / 3) for status in (403, 429, 500, 503))
+        share = 3.0 if "cancel" in operation else 1 / 3  # what is seldom called fails the more often
+        yield from (Fault(operation, status=status, chance=share) for status in (403, 429, 500, 503))
         yield Fault(operation, when="after", lost=True)
     for operation in LISTS:
         yield Fault(operation, no_status=True)

@@ -93,6 +93,7 @@ _TOGETHER = (
     ("a rerun", "a caller", 1.0),
     ("a pipeline waits", "a caller", 1.0),
     ("a crowd", "a message comes twice", 0.5),
+    ("a crowd", "after lost", 0.4),
     ("a hanging pipeline", "a deaf pipeline", 0.5),
     ("a hanging pipeline", "a job nobody lists", 0.4),
     ("a hanging pipeline", "a cancel", 0.4),
