@@ -115,6 +115,18 @@ def straight_data_factory(connection: Connection, reach: Reach) -> Service:
     return PipelineService(connection, StraightCalls(connection, reach), reach.clock)
 
 
+_NOTHING: Mapping[str, str] = {}
+_CONTINUING = {  # what a start says of the run that it continues
+    "reference_pipeline_run_id": "referencePipelineRunId",
+    "is_recovery": "isRecovery",
+    "start_from_failure": "startFromFailure",
+}
+
+
+def _said(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 class _Client:
     """The part of DataFactoryManagementClient that the service uses."""
 
@@ -130,7 +142,8 @@ class _Client:
         self, _group: str, factory: str, pipeline: str, *, parameters: Any, raw_request_hook: Any, **options: Any
     ) -> Any:
         raw_request_hook(None)
-        return self._send("POST", f"{factory}/pipelines/{quote(pipeline)}/createRun", parameters, options)
+        said = {wire: _said(options[name]) for name, wire in _CONTINUING.items() if options.get(name) is not None}
+        return self._send("POST", f"{factory}/pipelines/{quote(pipeline)}/createRun", parameters, options, said)
 
     def _query(self, _group: str, factory: str, body: Any, **options: Any) -> Any:
         return self._send("POST", f"{factory}/queryPipelineRuns", body, options)
@@ -144,11 +157,13 @@ class _Client:
     def _cancel(self, _group: str, factory: str, run_id: str, **options: Any) -> Any:
         return self._send("POST", f"{factory}/pipelineruns/{run_id}/cancel", None, options)
 
-    def _send(self, method: str, path: str, body: Any, options: Mapping[str, Any]) -> Any:
+    def _send(
+        self, method: str, path: str, body: Any, options: Mapping[str, Any], query: Mapping[str, str] = _NOTHING
+    ) -> Any:
         request = Request(
             method=method,
             path=self._base + unquote(path),
-            query={"api-version": "2018-06-01"},
+            query={"api-version": "2018-06-01", **query},
             headers=self._headers,
             body=b"" if body is None else _dumped(body),
         )
