@@ -45,10 +45,7 @@ class FaultyTable:
         self._perhaps("storage does not answer")
 
     def _perhaps(self, what: str) -> None:
-        chance = self.chance(0.004)
-        if chance and self.scheduler.luck.strikes(what, chance):
-            self.scheduler.note(what)
-            raise StorageUnavailableError(f"simulated: {what}")
+        _may_fail(self.scheduler, what, self.chance(0.004))
 
 
 @dataclass(slots=True)
@@ -74,10 +71,13 @@ class SimulatedQueue:
         self._perhaps("the queue loses an answer")
 
     def _perhaps(self, what: str) -> None:
-        chance = self.chance(0.01)
-        if chance and self.scheduler.luck.strikes(what, chance):
-            self.scheduler.note(what)
-            raise StorageUnavailableError(f"simulated: {what}")
+        _may_fail(self.scheduler, what, self.chance(0.01))
 
     def _put(self, body: str, delay_seconds: float) -> None:
         self.scheduler.after(delay_seconds, lambda: self.deliver(body, 1))
+
+
+def _may_fail(scheduler: Scheduler, what: str, chance: float) -> None:
+    if chance and scheduler.luck.strikes(what, chance):
+        scheduler.note(what)
+        raise StorageUnavailableError(f"simulated: {what}")
