@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -88,12 +89,18 @@ class People:
                 simulation.hooks.owed[caller.waits_at] = run.id
             caller.run_ids.add(run.id)
 
+        self._ask(caller, work)
+
+    def _ask(self, caller: Caller, work: Callable[[World, int], None]) -> None:
+        """Asks until there is an answer; a refusal is one."""
+        simulation = self._simulation
+
         def ended(error: BaseException | None) -> None:
-            if error is None or isinstance(error, BusyError):
+            if error is None or isinstance(error, BusyError | NothingToRunError):
                 self.waiting -= 1
                 return
             simulation.scheduler.note(f"{caller.key} has no answer, and will ask again: {error!r}")
-            simulation.scheduler.after(ASK_AGAIN_SECONDS, lambda: self._call(caller))
+            simulation.scheduler.after(ASK_AGAIN_SECONDS, lambda: self._ask(caller, work))
 
         simulation.call(caller.key, work, ended)
 
@@ -140,14 +147,7 @@ class People:
             assert run is not None
             caller.run_ids.add(run.id)
 
-        def ended(error: BaseException | None) -> None:
-            if error is None or isinstance(error, BusyError | NothingToRunError):
-                self.waiting -= 1
-                return
-            simulation.scheduler.note(f"{caller.key} has no answer, and will ask again: {error!r}")
-            simulation.scheduler.after(ASK_AGAIN_SECONDS, lambda: self._rerun(caller, run_id, begin))
-
-        simulation.call(caller.key, work, ended)
+        self._ask(caller, work)
 
     def _others_refresh(self) -> None:
         """Somebody else refreshes a model, when it is not busy."""
